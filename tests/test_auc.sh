@@ -149,7 +149,31 @@ head -n 5 p.csv >fewer.csv
 auc 1 "other rows" p.csv fewer.csv
 says "1 rows of data set X are not in fewer.csv"
 [ ! -s out ] || complain "prints half a comparison"
-auc 2 "three files" p.csv p.csv p.csv
+cp p.csv same.csv
+auc 0 "three files" p.csv p.csv same.csv
+[ "$(grep -c 'A is .*, B is p.csv' out)" = 2 ] || complain "not two comparisons with the first: $(grep 'A is' out)"
+auc 0 "three files as JSON" p.csv p.csv same.csv --json
+prints '"first": "p.csv"'
+prints '^ *"same.csv": {'
+auc 0 "three files as CSV" p.csv p.csv same.csv --format csv
+[ "$(grep -c '^dataset,' out)" = 1 ] || complain "not one table"
+prints '^same.csv: X,frame,auroc,'
+mkdir folder
+cp p.csv folder/predictions.csv
+auc 0 "a folder" folder --json
+cp out by_folder
+auc 0 "its file" p.csv --json
+cmp -s out by_folder || complain "not the same as its predictions.csv"
+mkdir hollow
+auc 1 "a folder without scores" hollow
+says "hollow: has no predictions.csv"
+printf 'truth;probability;score;margin\nreal;0.1;0.9;1\nFake;0.8;0.2;2\nreal;0.7;0.1;3\nfake;0.9;0.3;4\n' >own.csv
+auc 0 "columns of other names" own.csv --label-column truth --score-column probability --json
+prints '"auroc": 1.0'
+auc 0 "a column with a meaning of its own" own.csv --label-column truth --score-column margin --json
+prints '"auroc": 0.75'
+auc 1 "no such column" own.csv --label-column truth --score-column p
+says "line 1: has no column p; give --score-column"
 auc 2 "no file"
 auc 2 "an unknown option" --jsn p.csv
 says "--json"

@@ -4,6 +4,7 @@
  */
 #include "tools/cli/cli.h"
 
+#include "tensor/base/file.h"
 #include "tensor/base/mem.h"
 #include "tools/cli/cli_metrics.h"
 #include "tools/report/report.h"
@@ -20,6 +21,9 @@ typedef struct Request {
     CliView view;
     const char *report; /* path of the HTML report, or NULL */
     int thumbnails;
+    MetricsColumns columns;
+    char (*paths)[FILE_PATH_SIZE]; /* [count] score files; of a folder its predictions.csv */
+    int count;
 } Request;
 
 /* Writes the HTML report of one score file: an evaluation without model and lists. */
@@ -61,7 +65,7 @@ static Status show(const Request *request, const char *path, Error *error)
     MetricsPredictions predictions;
     MetricsReport *reports = NULL;
     int count = 0;
-    TRY(metrics_predictions_read(&predictions, path, error));
+    TRY(metrics_predictions_read_columns(&predictions, path, &request->columns, error));
     Status status = metrics_reports_with(&predictions, &request->settings, &reports, &count, error);
     if (status == STATUS_OK) {
         cli_metrics_warn(path, predictions.duplicates, reports, count);
@@ -78,55 +82,151 @@ static Status show(const Request *request, const char *path, Error *error)
     return status;
 }
 
-static Status print_comparisons(const Request *request, const MetricsComparison *comparisons,
-                                int count, Error *error)
+/* Warnings and notes about the comparison of a data set. */
+static void note_comparison(const Request *request, const MetricsComparison *comparison)
 {
-    const char *const *paths = request->arguments->positional.items;
-    if (request->view.format != CLI_JSON)
-        return cli_metrics_print_comparisons(comparisons, count, paths[0], paths[1], &request->view,
-                                             stdout, error);
-    return train_json_write(metrics_comparisons_json(comparisons, count), stdout, 17, "comparison",
-                            error);
+    if (comparison->ci_left_out)
+        cli_warn("%s: more than a million rows: no bootstrap, so most differences have no "
+                 "interval and no p; use --ci on",
+                 comparison->dataset);
+    const MetricsDifference *auroc =
+        &(comparison->has_videos ? comparison->video : comparison->frame)[METRICS_AUROC];
+    if (auroc->method != METRICS_INTERVAL_NONE && isnan(auroc->p))
+        cli_note(request->arguments,
+                 "%s: the AUROC difference is the same in every resample of the %s (zero "
+                 "variance); no p-value",
+                 comparison->dataset, comparison->has_videos ? "videos" : "rows");
+    if (!comparison->has_videos)
+        cli_note(request->arguments, "%s: no videos are named; rows are assumed to be independent",
+                 comparison->dataset);
+}
+
+/* True if several comparisons become one table or object. */
+static bool is_one_table(const Request *request)
+{
+    return request->view.format == CLI_JSON || cli_format_is_exact(request->view.format);
+}
+
+/* The output of several comparisons in exact formats: one table, or one JSON object. */
+typedef struct Collected {
+    MetricsComparison *items; /* [count] data sets named PATH: NAME, owned */
+    size_t count, capacity;
+    json_t *others; /* {PATH: comparisons} */
+} Collected;
+
+/* Adds the comparisons [count] with the file `path`. */
+static Status collect(Collected *collected, const char *path, const MetricsComparison *comparisons,
+                      int count, Error *error)
+{
+    if (!collected->others)
+        collected->others = json_object();
+    json_object_set_new(collected->others, path, metrics_comparisons_json(comparisons, count));
+    for (int i = 0; i < count; i++) {
+        TRY(mem_grow(&collected->items, collected->count + 1, &collected->capacity,
+                     sizeof *collected->items, "the comparisons", error));
+        MetricsComparison *item = &collected->items[collected->count];
+        *item = comparisons[i];
+        item->dataset = mem_print("the comparisons", error, "%s: %s", path, comparisons[i].dataset);
+        if (!item->dataset)
+            return error->status;
+        collected->count++;
+    }
+    return STATUS_OK;
+}
+
+/* Prints and frees what was collected. */
+static Status print_collected(const Request *request, Collected *collected, Status status,
+                              Error *error)
+{
+    const bool json = request->view.format == CLI_JSON;
+    if (status == STATUS_OK && json)
+        status =
+            train_json_write(json_pack("{s:o, s:O}", "first", train_json_string(request->paths[0]),
+                                       "others", collected->others),
+                             stdout, 17, "comparison", error);
+    else if (status == STATUS_OK && collected->count > 0)
+        status = cli_metrics_print_comparisons(collected->items, (int)collected->count, "", "",
+                                               &request->view, stdout, error);
+    for (size_t i = 0; i < collected->count; i++)
+        free((char *)collected->items[i].dataset);
+    free(collected->items);
+    json_decref(collected->others);
+    return status;
+}
+
+/*
+ * Compares the file `other` with the first. Of two files, the difference is the first less the
+ * other; of several, each other less the first, as in comparison.json.
+ */
+static Status compare_with(const Request *request, const MetricsPredictions *first,
+                           const char *other, Collected *collected, Error *error)
+{
+    MetricsPredictions predictions;
+    MetricsComparison *comparisons = NULL;
+    int count = 0;
+    const bool two = request->count == 2;
+    const char *path = request->paths[0];
+    TRY(metrics_predictions_read_columns(&predictions, other, &request->columns, error));
+    if (!first->margins != !predictions.margins)
+        cli_warn("%s: has no column margin, so it is ranked by probability, unlike the other file; "
+                 "evaluate it again for a fair comparison",
+                 first->margins ? other : path);
+    Status status = two ? metrics_compare(first, path, &predictions, other, &request->settings,
+                                          &comparisons, &count, error)
+                        : metrics_compare(&predictions, other, first, path, &request->settings,
+                                          &comparisons, &count, error);
+    if (status == STATUS_OK && two && request->view.format == CLI_JSON)
+        status = train_json_write(metrics_comparisons_json(comparisons, count), stdout, 17,
+                                  "comparison", error);
+    else if (status == STATUS_OK && !two && is_one_table(request))
+        status = collect(collected, other, comparisons, count, error);
+    else if (status == STATUS_OK)
+        status = cli_metrics_print_comparisons(comparisons, count, two ? path : other,
+                                               two ? other : path, &request->view, stdout, error);
+    for (int i = 0; i < count && status == STATUS_OK; i++)
+        note_comparison(request, &comparisons[i]);
+    free(comparisons);
+    metrics_predictions_free(&predictions);
+    return status;
 }
 
 static Status compare(const Request *request, Error *error)
 {
-    const char *const *paths = request->arguments->positional.items;
-    MetricsPredictions a, b = metrics_predictions_empty();
-    MetricsComparison *comparisons = NULL;
-    int count = 0;
-    TRY(metrics_predictions_read(&a, paths[0], error));
-    Status status = metrics_predictions_read(&b, paths[1], error);
-    if (status == STATUS_OK && !a.margins != !b.margins)
-        cli_warn("%s: has no column margin, so it is ranked by probability, unlike the other file; "
-                 "evaluate it again for a fair comparison",
-                 paths[a.margins ? 1 : 0]);
-    if (status == STATUS_OK)
-        status = metrics_compare(&a, paths[0], &b, paths[1], &request->settings, &comparisons,
-                                 &count, error);
-    if (status == STATUS_OK)
-        status = print_comparisons(request, comparisons, count, error);
-    for (int i = 0; i < count && status == STATUS_OK; i++) {
-        if (comparisons[i].ci_left_out)
-            cli_warn("%s: more than a million rows: no bootstrap, so most differences have no "
-                     "interval and no p; use --ci on",
-                     comparisons[i].dataset);
-        const MetricsDifference *auroc = &(
-            comparisons[i].has_videos ? comparisons[i].video : comparisons[i].frame)[METRICS_AUROC];
-        if (auroc->method != METRICS_INTERVAL_NONE && isnan(auroc->p))
-            cli_note(request->arguments,
-                     "%s: the AUROC difference is the same in every resample of the %s (zero "
-                     "variance); no p-value",
-                     comparisons[i].dataset, comparisons[i].has_videos ? "videos" : "rows");
-        if (!comparisons[i].has_videos)
-            cli_note(request->arguments,
-                     "%s: no videos are named; rows are assumed to be independent",
-                     comparisons[i].dataset);
+    MetricsPredictions first;
+    Collected collected = {0};
+    Status status = STATUS_OK;
+    TRY(metrics_predictions_read_columns(&first, request->paths[0], &request->columns, error));
+    for (int i = 1; i < request->count && status == STATUS_OK; i++) {
+        if (i > 1 && !is_one_table(request))
+            putchar('\n');
+        status = compare_with(request, &first, request->paths[i], &collected, error);
     }
-    free(comparisons);
-    metrics_predictions_free(&a);
-    metrics_predictions_free(&b);
+    if (collected.others)
+        status = print_collected(request, &collected, status, error);
+    metrics_predictions_free(&first);
     return status;
+}
+
+/* Fills request->paths: files as given, and predictions.csv of folders. */
+static Status find_files(Request *request, Error *error)
+{
+    const CliStrings *given = &request->arguments->positional;
+    request->count = given->count;
+    request->paths = mem_new(given->count, sizeof *request->paths, "the score files", error);
+    if (!request->paths)
+        return error->status;
+    for (int i = 0; i < given->count; i++) {
+        const char *path = given->items[i];
+        const bool folder = file_is_folder(path);
+        if (folder && !file_is_in(path, "predictions.csv"))
+            return error_set(error, STATUS_FAILED,
+                             "%s: has no predictions.csv; name a folder that lnclip eval wrote (of "
+                             "several adapters DIR/NAME), or a score file",
+                             path);
+        TRY(folder ? file_join(request->paths[i], path, "predictions.csv", error)
+                   : file_join(request->paths[i], "", path, error));
+    }
+    return STATUS_OK;
 }
 
 int cmd_auc(int argc, char **argv)
@@ -141,13 +241,17 @@ int cmd_auc(int argc, char **argv)
          "write an HTML report with curves, sources and the hardest frames"},
         {"--thumbnails", CLI_INT, &request.thumbnails, 0, REPORT_THUMBNAILS_MOST, "N",
          "hardest frames per class in the report (default 8)"},
+        {"--label-column", CLI_STRING, &request.columns.label, 0, 0, "NAME",
+         "column of labels: 0 or real, 1 or fake (default: labels or\nlabel)"},
+        {"--score-column", CLI_STRING, &request.columns.score, 0, 0, "NAME",
+         "column of scores, high for fake (default: prob_class_1 or\nscore)"},
         CLI_METRICS_OPTIONS(metrics),
         {0},
     };
     const CliCommand command = {
         .name = "auc",
         .summary = "metrics of any score file",
-        .usage = "lnclip auc SCORES.csv [OTHER.csv] [--json]",
+        .usage = "lnclip auc SCORES.csv [OTHER.csv...] [--json]",
         .details =
             "SCORES.csv has the columns files,labels,prob_class_0,prob_class_1[,dataset,video] or "
             "label,score, in any\norder; label 1 and high scores mean fake. If there is a column "
@@ -155,15 +259,16 @@ int cmd_auc(int argc, char **argv)
             "prob_class_1, which is rounded to 0 and 1. A video is the folder of its\nframes, "
             "unless there is a column video. All values are fractions, defined as in scikit-learn. "
             "The EER\nthreshold is chosen on the same scores, so the metrics at it are optimistic. "
-            "With OTHER.csv, scores of\nthe same rows, prints differences with intervals and p. "
-            "See docs/metrics.md.",
+            "With OTHER.csv, scores of\nthe same rows, prints differences with intervals and p; of "
+            "three or more files those of each to the first.\nA folder stands for its "
+            "predictions.csv. See docs/metrics.md.",
         .example = "lnclip auc eval/predictions.csv",
         .options = options,
     };
     CliArguments arguments;
     cli_parse(&command, argc, argv, &arguments);
-    cli_expect_positional(&arguments, 1, 2, "a score file");
-    if (request.report && arguments.positional.count == 2)
+    cli_expect_positional(&arguments, 1, argc, "a score file");
+    if (request.report && arguments.positional.count > 1)
         return cli_usage_error("--report: needs a single score file; give one, or remove --report");
     request.arguments = &arguments;
     cli_metrics_expect(&metrics, &request.settings, &request.view);
@@ -171,9 +276,11 @@ int cmd_auc(int argc, char **argv)
     Error error = {0};
     Status status = threads_create(&request.settings.threads, arguments.threads, &error);
     if (status == STATUS_OK)
-        status = arguments.positional.count == 2
-                     ? compare(&request, &error)
-                     : show(&request, arguments.positional.items[0], &error);
+        status = find_files(&request, &error);
+    if (status == STATUS_OK)
+        status = request.count > 1 ? compare(&request, &error)
+                                   : show(&request, request.paths[0], &error);
+    free(request.paths);
     threads_destroy(request.settings.threads);
     return status == STATUS_OK ? CLI_DONE : cli_report(&error);
 }

@@ -7,6 +7,7 @@
  */
 #include "train/metrics/predictions.h"
 
+#include "data/lists/list_table.h"
 #include "data/lists/path.h"
 #include "tensor/base/c_locale.h"
 #include "tensor/base/csv.h"
@@ -414,7 +415,8 @@ typedef struct Reader {
     Column columns[ROLES]; /* [column_count] by position */
     int column_count;
     size_t width;     /* number of fields in the header */
-    bool bare_scores; /* the column of scores is named `score` */
+    bool bare_scores; /* the column of scores is not prob_class_1 */
+    MetricsColumns given;
     Error *error;
 } Reader;
 
@@ -423,30 +425,47 @@ static bool is_named(const CsvField *field, const char *name)
     return name && strlen(name) == field->length && memcmp(field->text, name, field->length) == 0;
 }
 
-/* Records the position of a known column. */
-static Status note_column(Reader *reader, const CsvField *field)
-{
-    for (Role role = 0; role < ROLES; role++) {
-        if (!is_named(field, role_names[role][0]) && !is_named(field, role_names[role][1]))
-            continue;
-        for (int i = 0; i < reader->column_count; i++)
-            if (reader->columns[i].role == role)
-                return error_set(reader->error, STATUS_FAILED,
-                                 "%s: line %zu, column %zu: duplicate column of %s; keep one",
-                                 reader->csv.path, reader->csv.line, reader->width + 1,
-                                 role == ROLE_FAKE ? "scores" : role_names[role][0]);
-        reader->columns[reader->column_count++] = (Column){reader->width, role};
-        reader->bare_scores |= role == ROLE_FAKE && is_named(field, role_names[role][1]);
-    }
-    return STATUS_OK;
-}
-
 static bool has_role(const Reader *reader, Role role)
 {
     for (int i = 0; i < reader->column_count; i++)
         if (reader->columns[i].role == role)
             return true;
     return false;
+}
+
+/* The name that the user gave to the column of a role, or NULL. */
+static const char *given_name(const Reader *reader, Role role)
+{
+    return role == ROLE_LABEL  ? reader->given.label
+           : role == ROLE_FAKE ? reader->given.score
+                               : NULL;
+}
+
+/* Records the position of a known column. */
+static Status note_column(Reader *reader, const CsvField *field)
+{
+    Role found = ROLES;
+    for (Role role = 0; role < ROLES; role++) {
+        const char *given = given_name(reader, role);
+        if (given && is_named(field, given)) {
+            found = role;
+            break;
+        }
+        if (!given && found == ROLES &&
+            (is_named(field, role_names[role][0]) || is_named(field, role_names[role][1])))
+            found = role;
+    }
+    if (found == ROLES)
+        return STATUS_OK;
+    if (has_role(reader, found))
+        return error_set(reader->error, STATUS_FAILED,
+                         "%s: line %zu, column %zu: duplicate column of %s; keep one",
+                         reader->csv.path, reader->csv.line, reader->width + 1,
+                         found == ROLE_FAKE ? "scores" : role_names[found][0]);
+    reader->columns[reader->column_count++] = (Column){reader->width, found};
+    reader->bare_scores |=
+        found == ROLE_FAKE && (reader->given.score || is_named(field, role_names[found][1]));
+    return STATUS_OK;
 }
 
 /* Ignores a known column. */
@@ -472,6 +491,11 @@ static Status read_header(Reader *reader)
     if (reader->bare_scores)
         drop_role(reader, ROLE_MARGIN);
     const bool label = has_role(reader, ROLE_LABEL);
+    const char *missing = given_name(reader, label ? ROLE_FAKE : ROLE_LABEL);
+    if (missing && (!label || !has_role(reader, ROLE_FAKE)))
+        return error_set(reader->error, STATUS_FAILED,
+                         "%s: line %zu: has no column %s; give --%s-column a name of this line",
+                         reader->csv.path, reader->csv.line, missing, label ? "score" : "label");
     if (!label || !has_role(reader, ROLE_FAKE))
         return error_set(reader->error, STATUS_FAILED,
                          "%s: line %zu: %s; the first line must name the columns: "
@@ -525,6 +549,9 @@ static Status read_cell(const Reader *reader, const Column *column, CsvField *fi
     double number = 0;
     switch (column->role) {
     case ROLE_LABEL:
+        row->label = data_label_of_cell(field->text, field->length);
+        if (row->label >= 0)
+            return STATUS_OK;
         TRY(read_number(reader, column, field, &number));
         if (number != 0 && number != 1)
             return bad_cell(reader, column, field, "is not a label; 0 is real and 1 is fake");
@@ -599,9 +626,16 @@ static Status read_rows(Reader *reader, const char *dataset, MetricsPredictions 
 
 Status metrics_predictions_read(MetricsPredictions *predictions, const char *path, Error *error)
 {
-    assert(predictions && path && error);
+    const MetricsColumns usual = {0};
+    return metrics_predictions_read_columns(predictions, path, &usual, error);
+}
+
+Status metrics_predictions_read_columns(MetricsPredictions *predictions, const char *path,
+                                        const MetricsColumns *columns, Error *error)
+{
+    assert(predictions && path && columns && error);
     *predictions = metrics_predictions_empty();
-    Reader reader = {.error = error};
+    Reader reader = {.given = *columns, .error = error};
     TRY(csv_open(&reader.csv, path, error));
 
     /* Data set without a column `dataset`: the file name without folder and suffix. */

@@ -78,8 +78,8 @@ Status metrics_predictions_append(MetricsPredictions *predictions, const Metrics
  * Reads predictions.csv (files,labels,prob_class_0,prob_class_1[,dataset,video[,source][,margin]];
  * RFC 4180 quoting), or a file with columns label,score, whose column `margin` is ignored. Columns
  * are found by name, in any order; others are skipped. CRLF, a UTF-8 BOM, blank lines and a missing
- * last newline are accepted. Without a column dataset, the data set is the file name without folder
- * and suffix. Parsing does not depend on the locale.
+ * last newline are accepted; labels may be the words real and fake. Without a column dataset, the
+ * data set is the file name without folder and suffix. Parsing does not depend on the locale.
  *
  * STATUS_FAILED, with line and column, for a missing or duplicate column, a row of another width,
  * an invalid number or label, a video with two labels, an unclosed quote, an empty table, UTF-16,
@@ -87,6 +87,16 @@ Status metrics_predictions_append(MetricsPredictions *predictions, const Metrics
  * metrics_predictions_free; on failure it is empty.
  */
 Status metrics_predictions_read(MetricsPredictions *predictions, const char *path, Error *error);
+
+/* Names of columns that replace the usual ones; NULL: the usual ones. */
+typedef struct MetricsColumns {
+    const char *label;
+    const char *score; /* high means fake; a column margin is then ignored */
+} MetricsColumns;
+
+/* As metrics_predictions_read, with these columns. */
+Status metrics_predictions_read_columns(MetricsPredictions *predictions, const char *path,
+                                        const MetricsColumns *columns, Error *error);
 void metrics_predictions_free(MetricsPredictions *predictions);
 
 /*
