@@ -297,7 +297,7 @@ static void vote_rows(void *context, int task, int worker)
     const size_t cells = HOG_SIGNED * level->stride;
     memset(level->histogram + begin * cells, 0, (end - begin) * cells * sizeof(float));
     float *magnitude = level->scratch + worker * level->scratch_size;
-    int32_t *bin = (int32_t *)(magnitude + level->image->width);
+    int32_t *bin = (void *)(magnitude + level->image->width); /* as large as a float */
     const int stop = least(level->cell_rows * HOG_CELL, level->image->height) - 1;
     const int first = HOG_CELL * (begin - 1) - 4;
     for (int y = first > 1 ? first : 1; y < stop && y < HOG_CELL * end - 4; y++)

@@ -1,12 +1,12 @@
 /*
  * landmarks.c - see landmarks.h.
  *
- * An integer of the file is one byte (low four bits: number of bytes that follow, 1 to 8; 0x80: negative)
- * and a little-endian magnitude. A float is two integers m and e: m 2^e. A vector is its count and
- * its items; a matrix has its sides, stored negative, and its values row by row. In order: version
- * 1; initial shape [2K,1]; forests of trees, each with its splits (pixel, pixel, threshold) and its
- * leaves, matrices [2K,1]; for each forest the anchors of its pixels, points of the shape; then
- * their offsets (x,y) from the anchors.
+ * An integer of the file is one byte (low four bits: number of bytes that follow, 1 to 8; 0x80:
+ * negative) and a little-endian magnitude. A float is two integers m and e: m 2^e. A vector is
+ * its count and its items; a matrix has its sides, stored negative, and its values row by row. In
+ * order: version 1; initial shape [2K,1]; forests of trees, each with its splits (pixel, pixel,
+ * threshold) and its leaves, matrices [2K,1]; for each forest the anchors of its pixels, points
+ * of the shape; then their offsets (x,y) from the anchors.
  */
 #include "data/faces/landmarks.h"
 

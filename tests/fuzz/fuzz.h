@@ -24,7 +24,8 @@
     X(bmp_pnm, 2048)                                                                               \
     X(npy, 4096)                                                                                   \
     X(npy_header, 512)                                                                             \
-    X(landmarks_file, 4096)
+    X(landmarks_file, 4096)                                                                        \
+    X(shape_predictor, 20480)
 #define FUZZ_NUMERIC(X)                                                                            \
     X(hull, 512)                                                                                   \
     X(self_blend, 512)                                                                             \
@@ -52,7 +53,8 @@
     X(sets_ff, 2048)                                                                               \
     X(identity, 256)                                                                               \
     X(pairs, 1024)                                                                                 \
-    X(natural_order, 96)
+    X(natural_order, 96)                                                                           \
+    X(faces_csv, 4096)
 #define FUZZ_TABLES(X)                                                                             \
     X(number, 256)                                                                                 \
     X(number_bits, 256)                                                                            \

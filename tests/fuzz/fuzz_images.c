@@ -6,6 +6,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "data/augment/sbi.h"
+#include "data/faces/landmarks.h"
 #include "data/image/decode_private.h"
 #include "data/image/npy.h"
 
@@ -242,4 +243,24 @@ void fuzz_landmarks_file(const uint8_t *data, size_t size)
     for (int i = 0; i < landmarks.count; i++)
         CHECK(landmarks.x[i] >= -1e6F && landmarks.x[i] <= 1e6F && landmarks.y[i] >= -1e6F &&
               landmarks.y[i] <= 1e6F);
+}
+
+void fuzz_shape_predictor(const uint8_t *data, size_t size)
+{
+    fuzz_write("shape.dat", data, size);
+    DataShapePredictor *trees;
+    Error error = {0};
+    if (data_shape_open(&trees, "shape.dat", &error) != STATUS_OK)
+        return;
+    enum { SIDE = 24 };
+    static uint8_t pixels[3 * SIDE * SIDE];
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = data[i % size];
+    const DataImage image = {SIDE, SIDE, pixels};
+    const DataBox boxes[] = {{2, 3, 20, 22}, {-90, -5, 400, 9}};
+    int points[DATA_SHAPE_POINTS][2];
+    CHECK(data_shape_count(trees) >= 2 && data_shape_count(trees) <= DATA_SHAPE_POINTS);
+    for (int i = 0; i < 2; i++)
+        CHECK(data_shape_find(trees, &image, &boxes[i], points, &error) == STATUS_OK);
+    data_shape_close(trees);
 }

@@ -5,6 +5,7 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include "data/faces/records.h"
 #include "data/lists/identity.h"
 #include "data/lists/list.h"
 #include "data/lists/path.h"
@@ -328,4 +329,26 @@ void fuzz_natural_order(const uint8_t *data, size_t size)
     CHECK((order > 0) == (wanted > 0) && (order < 0) == (wanted < 0));
     const int reverse = data_path_compare(names[1], names[0]);
     CHECK((reverse > 0) == (order < 0) && (reverse < 0) == (order > 0));
+}
+
+/* Rows that were read are written sorted, and read again as they are. */
+void fuzz_faces_csv(const uint8_t *data, size_t size)
+{
+    fuzz_folder("crops");
+    fuzz_write("crops/a.png", "", 0);
+    fuzz_write("crops/faces.csv", data, size);
+    DataRecords *records;
+    DataCoverage before, after;
+    Error error = {0};
+    if (data_records_open(&records, "crops", &error) != STATUS_OK)
+        return;
+    CHECK(data_records_finish(records, &error) == STATUS_OK);
+    CHECK(data_records_coverage(records, &before, NULL, 0, &error) == STATUS_OK);
+    CHECK(before.crops <= before.frames && before.empty_videos <= before.videos);
+    data_records_close(records);
+    CHECK(data_records_open(&records, "crops", &error) == STATUS_OK);
+    CHECK(data_records_finish(records, &error) == STATUS_OK);
+    CHECK(data_records_coverage(records, &after, NULL, 0, &error) == STATUS_OK);
+    CHECK(before.frames == after.frames && before.crops == after.crops);
+    data_records_close(records);
 }

@@ -32,6 +32,7 @@ cp "$golden"/images/*.jpg "$seeds/jpeg"
 cp "$golden"/images/*.bmp "$golden"/images/*.p[gp]m "$seeds/bmp_pnm"
 cp "$golden"/sbi/*.npy "$seeds/npy"
 cp "$golden"/sbi/*.npy "$seeds/landmarks_file"
+cp "$golden/faces.dat" "$seeds/shape_predictor"
 for file in "$golden"/sbi/*.npy; do
     { tail -c +11 "$file" | head -n 1 && printf '\20'; } >"$seeds/npy_header/${file##*/}" 2>/dev/null
 done
@@ -66,6 +67,7 @@ cp evaluation/evaluation.json "$seeds/compare_evaluation"
 cp evaluation/predictions.csv "$seeds/predictions"
 cp run/best.safetensors.index.json "$seeds/safetensors_index" 2>/dev/null || true
 
+text faces_csv 'path,frame,face,score,x0,y0,x1,y1,x1,y1,x2,y2,x3,y3,x4,y4,x5,y5,crop\nb/1.png,1,0,0.5,1,2,3,4,1,2,3,4,5,6,7,8,9,0,a.png\n"b,""".png,,,,,,,,,,,,,,,,,,\n'
 text safetensors '\113\0\0\0\0\0\0\0{"a":{"dtype":"F16","shape":[1],"data_offsets":[0,2]},"__metadata__":{"k":"v"}}ab'
 text safetensors_header '{"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"b":{"dtype":"I64","shape":[],"data_offsets":[24,32]}}'
 text safetensors_header '{"z":{"dtype":"BF16","shape":[0,9],"data_offsets":[1,1]},"q":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}'
