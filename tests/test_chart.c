@@ -261,7 +261,7 @@ START_TEST(charts_without_numbers_and_files_of_several)
                                 {.height = 100}};
     char *const text = written(charts, 2);
     check_well_formed(text);
-    ck_assert_ptr_nonnull(strstr(text, "viewBox=\"0 0 640 460\""));
+    ck_assert_ptr_nonnull(strstr(text, "viewBox=\"0 0 640 492\""));
     ck_assert_ptr_nonnull(strstr(text, "prefers-color-scheme:dark"));
     ck_assert_ptr_nonnull(strstr(text, "<title>a file</title>"));
     char *const again = written(charts, 2);
@@ -333,6 +333,22 @@ START_TEST(the_legend_has_columns)
 }
 END_TEST
 
+START_TEST(a_file_has_a_heading_and_charts_have_rules)
+{
+    const double x[] = {0, 10}, y[] = {1, 2}, at[] = {5, NAN};
+    const PlotSeries series[] = {
+        {.mark = PLOT_LINE, .x = x, .y = y, .count = 2, .faint = true},
+        {.mark = PLOT_RULES, .name = "best", .x = at, .count = 2, .colour = PLOT_MUTED}};
+    const PlotChart chart = {.series = series, .series_count = 2};
+    char *const text = written(&chart, 1);
+    check_well_formed(text);
+    ck_assert_ptr_nonnull(strstr(text, "class=\"name\">a file</text>"));
+    ck_assert_ptr_nonnull(strstr(text, "class=\"line faint\""));
+    ck_assert_int_eq(occurrences(text, "class=\"rule\""), 2); /* one, and that of the legend */
+    free(text);
+}
+END_TEST
+
 START_TEST(widths_count_characters)
 {
     ck_assert_int_eq(text_width("caf\xc3\xa9"), 4);
@@ -355,6 +371,7 @@ int main(void)
     tcase_add_test(charts, charts_without_numbers_and_files_of_several);
     tcase_add_test(charts, the_legend_goes_on_in_a_second_row);
     tcase_add_test(charts, the_legend_has_columns);
+    tcase_add_test(charts, a_file_has_a_heading_and_charts_have_rules);
     tcase_add_test(charts, widths_count_characters);
     return support_main(suite);
 }

@@ -220,7 +220,16 @@ has two/report.html 'weights selected on'
 has two/report.html 'lr = '
 thumbnails two/report.html 8 # of each adapter
 # shellcheck disable=SC2086
-expect 0 "an adapter with another head" "$L" train --model m --train $train --val $val --out run2 epochs=1 seed=4 augment=flip --checks off --quiet
+expect 0 "an adapter with another head" "$L" train --model m --train $train --val $val --out run2 epochs=2 batch_size=1 seed=4 augment=flip --checks off --quiet
+# Its curves: the name of the run, the best epoch in both charts, last values, a smoothed loss.
+has run2/curves.svg 'class="name">run2</text>'
+best=$(awk -F, '$NF == 1 { best = $1 } END { print best }' run2/epochs.csv)
+count run2/curves.svg "best epoch: $best<" 2
+loss=$(awk -F, 'END { printf "%.4g", $5 }' run2/epochs.csv)
+has run2/curves.svg "validation (cross-entropy), last $loss<"
+has run2/curves.svg '>AUROC video, last '
+has run2/curves.svg '>training, smoothed, last '
+has run2/curves.svg 'class="line faint"'
 expect 0 "three adapters" "$L" eval --model m --adapter "A <1>=run/best.safetensors" --adapter B=run2/best.safetensors \
     --adapter "calibrated, with a long name=c.safetensors" --out three "t=${lists%,}" "second=${lists%,}" \
     --perturb $kind=$strengths --perturb blur=2 --resamples 100 --checks off --quiet --thumbnails 3

@@ -511,10 +511,13 @@ static void write_chart(FILE *stream, const Kind *kind, const PlotAxis *axis, do
             fill(kind, r, frames, y, low, high);
             name_curve(names[r][frames], report, r, frames ? FRAMES : VIDEOS);
             if (has_band(report, kind->set, frames))
-                add_series(
-                    series, &count,
-                    (PlotSeries){
-                        .mark = PLOT_BAND, .low = low, .high = high, .count = stride, .colour = r});
+                add_series(series, &count,
+                           (PlotSeries){.mark = PLOT_BAND,
+                                        .low = low,
+                                        .high = high,
+                                        .count = stride,
+                                        .colour = r,
+                                        .faint = report->count > 1});
             add_series(series, &count,
                        (PlotSeries){.mark = PLOT_LINE,
                                     .name = names[r][frames],

@@ -18,6 +18,7 @@ enum {
     WIDTH = 640,
     HEIGHT = 360,
     LINE_HEIGHT = 18, /* height of a line of text */
+    HEADING = 32,     /* height of the title of a file */
     SWATCH = 22,      /* width of a legend symbol with its gap */
     GAP = 8,
     EDGE = 5,       /* marks may extend this far beyond the axes */
@@ -32,11 +33,14 @@ static const char STYLE[] =
     "max-width:100%;height:auto}\n"
     ".chart text{fill:currentColor;stroke:none}\n"
     ".chart .title{font-size:14px;font-weight:600}\n"
+    ".chart .name{font-size:17px;font-weight:600}\n"
     ".chart .soft{color:#5c6066}\n"
     ".chart .paper{fill:#fff}\n"
     ".chart .grid{stroke:#8888;stroke-width:.5;fill:none}\n"
     ".chart .axis{stroke:#888;stroke-width:1;fill:none}\n"
     ".chart .line{fill:none;stroke:currentColor;stroke-width:1.8;stroke-linejoin:round}\n"
+    ".chart .line.faint{stroke-width:1;stroke-opacity:.45}\n"
+    ".chart .rule{fill:none;stroke:currentColor;stroke-width:1.2;stroke-dasharray:2 3}\n"
     ".chart .dashed{stroke-dasharray:6 4}\n"
     ".chart .band{fill:currentColor;fill-opacity:.2;stroke:none}\n"
     ".chart .band.faint{fill-opacity:.1}\n"
@@ -194,7 +198,6 @@ typedef struct Layout {
     bool slanted; /* category names are too long to be horizontal */
     double bar;   /* total width of the bars at one x, in x units */
     int bar_series;
-    bool faint; /* bands are more transparent, because there are several */
     PlotScale x, y;
 } Layout;
 
@@ -216,10 +219,11 @@ static void find_ranges(Layout *layout, double x[2], double y[2])
 {
     const PlotChart *chart = layout->chart;
     double nearest = INFINITY;
-    int bands = 0;
     for (int s = 0; s < chart->series_count; s++) {
         const PlotSeries *series = &chart->series[s];
-        assert(series->mark == PLOT_BAND ? series->low && series->high : series->y != NULL);
+        assert(series->mark == PLOT_BAND    ? series->low && series->high
+               : series->mark == PLOT_RULES ? series->x != NULL
+                                            : series->y != NULL);
         for (int i = 0; i < series->count; i++) {
             include(x, x_of(series, i), &chart->x);
             if (series->y)
@@ -231,13 +235,11 @@ static void find_ranges(Layout *layout, double x[2], double y[2])
             if (i > 0 && x_of(series, i) > x_of(series, i - 1))
                 nearest = fmin(nearest, x_of(series, i) - x_of(series, i - 1));
         }
-        bands += series->mark == PLOT_BAND;
         if (series->mark != PLOT_BARS)
             continue;
         include(y, 0, &chart->y);
         layout->bar_series++;
     }
-    layout->faint = bands > 2;
     layout->bar = 0.8 * (isfinite(nearest) ? nearest : 1);
     if (layout->bar_series > 0 && x[0] <= x[1]) {
         x[0] -= layout->bar / 2;
@@ -346,9 +348,11 @@ static void write_swatch(FILE *stream, const PlotSeries *series, double x, doubl
     else if (series->mark == PLOT_BARS || series->mark == PLOT_BAND)
         fprintf(stream, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"16\" height=\"10\"/>",
                 series->mark == PLOT_BARS ? "bar" : "band", x, middle - 5);
+    else if (series->mark == PLOT_RULES)
+        fprintf(stream, "<path class=\"rule\" d=\"M%.1f %.1fv14\"/>", x + 8, middle - 7);
     else
-        fprintf(stream, "<path class=\"line%s\" d=\"M%.1f %.1fh16\"/>",
-                series->dashed ? " dashed" : "", x, middle);
+        fprintf(stream, "<path class=\"line%s%s\" d=\"M%.1f %.1fh16\"/>",
+                series->dashed ? " dashed" : "", series->faint ? " faint" : "", x, middle);
     fputs("</g>", stream);
 }
 
@@ -423,7 +427,8 @@ static void write_x_axis(FILE *stream, const Layout *layout)
 static void write_line(FILE *stream, const Layout *layout, const PlotSeries *series)
 {
     bool drawing = false;
-    fprintf(stream, "<path class=\"line%s\" d=\"", series->dashed ? " dashed" : "");
+    fprintf(stream, "<path class=\"line%s%s\" d=\"", series->dashed ? " dashed" : "",
+            series->faint ? " faint" : "");
     for (int i = 0; i < series->count; i++) {
         const double x = plot_x(layout, x_of(series, i)), y = plot_y(layout, series->y[i]);
         const bool there = isfinite(x) && isfinite(y);
@@ -441,6 +446,15 @@ static void write_line(FILE *stream, const Layout *layout, const PlotSeries *ser
                 plot_x(layout, x_of(series, 0)), plot_y(layout, series->y[0]));
 }
 
+static void write_rules(FILE *stream, const Layout *layout, const PlotSeries *series)
+{
+    for (int i = 0; i < series->count; i++) {
+        const double x = plot_x(layout, series->x[i]);
+        if (isfinite(x))
+            fprintf(stream, "<path class=\"rule\" d=\"M%.1f 0V%.1f\"/>\n", x, layout->plot_height);
+    }
+}
+
 /* One polygon for each run of finite points: along `high`, and back along `low`. */
 static void write_band(FILE *stream, const Layout *layout, const PlotSeries *series)
 {
@@ -452,7 +466,7 @@ static void write_band(FILE *stream, const Layout *layout, const PlotSeries *ser
         if (there)
             continue;
         if (i - first > 1) {
-            fprintf(stream, "<path class=\"band%s\" d=\"M", layout->faint ? " faint" : "");
+            fprintf(stream, "<path class=\"band%s\" d=\"M", series->faint ? " faint" : "");
             for (int j = first; j < i; j++)
                 fprintf(stream, "%s%.1f %.1f", j > first ? "L" : "",
                         plot_x(layout, x_of(series, j)), plot_y(layout, series->high[j]));
@@ -540,6 +554,8 @@ static void write_plot(FILE *stream, const Layout *layout)
         open_colour(stream, series);
         if (series->mark == PLOT_BAND)
             write_band(stream, layout, series);
+        else if (series->mark == PLOT_RULES)
+            write_rules(stream, layout, series);
         else if (series->mark == PLOT_POINTS)
             write_points(stream, layout, series);
         else if (series->mark == PLOT_BARS)
@@ -588,7 +604,7 @@ void plot_write(FILE *stream, const PlotChart *chart)
 void plot_write_file(FILE *stream, const char *title, const PlotChart *charts, int count)
 {
     const locale_t before = c_locale_begin();
-    double width = 0, height = 0;
+    double width = 0, height = HEADING;
     for (int i = 0; i < count; i++) {
         Layout layout;
         find_layout(&layout, &charts[i]);
@@ -604,7 +620,8 @@ void plot_write_file(FILE *stream, const char *title, const PlotChart *charts, i
     fputs("</title>\n<style>\n", stream);
     plot_write_style(stream);
     fputs("</style>\n<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n", stream);
-    double y = 0;
+    write_text(stream, GAP, HEADING - GAP, "start", " class=\"name\"", title);
+    double y = HEADING;
     for (int i = 0; i < count; i++) {
         Layout layout;
         find_layout(&layout, &charts[i]);

@@ -27,11 +27,12 @@
 #include <stdio.h>
 
 typedef enum PlotMark {
-    PLOT_LINE,  /* connects the points; a value that is not finite makes a gap */
-    PLOT_STEPS, /* horizontal to the next x, then vertical: ROC curves, histograms */
-    PLOT_BARS,  /* from 0; several bar series are drawn next to each other */
-    PLOT_BAND,  /* filled area between low and high; no y needed */
-    PLOT_POINTS /* dots */
+    PLOT_LINE,   /* connects the points; a value that is not finite makes a gap */
+    PLOT_STEPS,  /* horizontal to the next x, then vertical: ROC curves, histograms */
+    PLOT_BARS,   /* from 0; several bar series are drawn next to each other */
+    PLOT_BAND,   /* filled area between low and high; no y needed */
+    PLOT_POINTS, /* dots */
+    PLOT_RULES   /* vertical lines at x over the whole height; no y needed */
 } PlotMark;
 
 /* Colours 0 to 7 are distinguishable, also for most colour-blind readers. */
@@ -47,6 +48,7 @@ typedef struct PlotSeries {
     int count;
     int colour;  /* 0 to PLOT_COLOURS - 1, or PLOT_MUTED */
     bool dashed; /* PLOT_LINE and PLOT_STEPS only */
+    bool faint;  /* thin and pale: raw values behind a smoothed line; bands: more transparent */
 } PlotSeries;
 
 typedef struct PlotAxis {
@@ -76,7 +78,7 @@ void plot_write(FILE *stream, const PlotChart *chart);
 /* Writes the CSS of all charts, for use inside <style>. */
 void plot_write_style(FILE *stream);
 
-/* Writes charts [count], one below the other, as a standalone SVG file with a title. */
+/* Writes charts [count], one below the other, as a standalone SVG file under a visible title. */
 void plot_write_file(FILE *stream, const char *title, const PlotChart *charts, int count);
 
 #endif

@@ -403,7 +403,7 @@ enum { MOST_POINTS = 400 }; /* maximum per curve: about what 640 pixels can show
 
 /* Losses of all steps, summarised in chunks of `chunk_steps` steps. */
 typedef struct Chunks {
-    double *step, *mean, *low, *high; /* [count] */
+    double *step, *mean, *low, *high, *smooth; /* [count] */
     int count;
     int chunk_steps;
 } Chunks;
@@ -414,6 +414,20 @@ static void free_chunks(Chunks *chunks)
     free(chunks->mean);
     free(chunks->low);
     free(chunks->high);
+    free(chunks->smooth);
+}
+
+/* Fills out->smooth: the mean over a window around each chunk, a 20th of the curve wide. */
+static void smooth(Chunks *out)
+{
+    const int reach = out->count / 40;
+    for (int i = 0; i < out->count; i++) {
+        const int first = i > reach ? i - reach : 0, end = min_int(i + reach + 1, out->count);
+        double sum = 0;
+        for (int k = first; k < end; k++)
+            sum += out->mean[k];
+        out->smooth[i] = sum / (end - first);
+    }
 }
 
 /* STATUS_FAILED if out of memory; call free_chunks in every case. */
@@ -425,7 +439,8 @@ static Status make_chunks(Chunks *out, const double *losses, int steps, Error *e
     if (!(out->step = mem_new(count, sizeof(double), CURVES_NAME, error)) ||
         !(out->mean = mem_new(count, sizeof(double), CURVES_NAME, error)) ||
         !(out->low = mem_new(count, sizeof(double), CURVES_NAME, error)) ||
-        !(out->high = mem_new(count, sizeof(double), CURVES_NAME, error)))
+        !(out->high = mem_new(count, sizeof(double), CURVES_NAME, error)) ||
+        !(out->smooth = mem_new(count, sizeof(double), CURVES_NAME, error)))
         return error->status;
     for (int i = 0; i < count; i++) {
         const int first = i * chunk, end = min_int(first + chunk, steps);
@@ -440,18 +455,20 @@ static Status make_chunks(Chunks *out, const double *losses, int steps, Error *e
         out->low[i] = low;
         out->high[i] = high;
     }
+    smooth(out);
     return STATUS_OK;
 }
 
 /* The columns of epochs.csv that are drawn. */
-enum { STEP, VAL_LOSS, AUROC_VIDEO, MAP_VIDEO, AUROC_FRAME, MAP_FRAME, COLUMNS };
+enum { STEP, VAL_LOSS, AUROC_VIDEO, MAP_VIDEO, AUROC_FRAME, MAP_FRAME, BEST, COLUMNS };
 
 static const char *const columns[COLUMNS] = {[STEP] = "step",
                                              [VAL_LOSS] = "val_loss",
                                              [AUROC_VIDEO] = "val_auroc_video",
                                              [MAP_VIDEO] = "val_map_video",
                                              [AUROC_FRAME] = "val_auroc_frame",
-                                             [MAP_FRAME] = "val_map_frame"};
+                                             [MAP_FRAME] = "val_map_frame",
+                                             [BEST] = "best"};
 
 typedef struct Curves {
     Chunks losses;
@@ -460,21 +477,55 @@ typedef struct Curves {
     int epoch_count;
 } Curves;
 
-static void draw(FILE *stream, const Curves *curves, bool validated)
+/* The index of the best epoch, the last with a 1 in column "best"; -1: none. */
+static int best_epoch(const Curves *curves)
+{
+    for (int i = curves->epoch_count - 1; i >= 0; i--)
+        if (curves->epochs[BEST][i] == 1)
+            return i;
+    return -1;
+}
+
+enum { NAME_SIZE = 64 };
+
+/* Formats the legend of a curve: its name and last value. */
+static void name_curve(char out[NAME_SIZE], const char *name, const double *values, int count)
+{
+    if (count > 0 && isfinite(values[count - 1]))
+        snprintf(out, NAME_SIZE, "%s, last %.4g", name, values[count - 1]);
+    else
+        snprintf(out, NAME_SIZE, "%s", name);
+}
+
+static void draw(FILE *stream, const Curves *curves, const char *name, bool validated)
 {
     const Chunks *losses = &curves->losses;
     const int epochs = curves->epoch_count;
+    const int best = validated ? best_epoch(curves) : -1;
+    const bool smoothed = losses->count >= 40; /* the window has more than one chunk */
+    char training[NAME_SIZE], validation[NAME_SIZE], best_name[NAME_SIZE], named[4][NAME_SIZE];
+    name_curve(training, smoothed ? "training, smoothed" : "training", losses->smooth,
+               losses->count);
+    name_curve(validation, "validation (cross-entropy)", curves->epochs[VAL_LOSS], epochs);
+    snprintf(best_name, sizeof best_name, "best epoch: %d", best + 1);
     const PlotSeries loss[] = {
         {.mark = PLOT_BAND,
          .x = losses->step,
          .low = losses->low,
          .high = losses->high,
          .count = losses->chunk_steps > 1 ? losses->count : 0,
-         .colour = 0},
+         .colour = 0,
+         .faint = true},
         {.mark = PLOT_LINE,
-         .name = "training",
          .x = losses->step,
          .y = losses->mean,
+         .count = smoothed ? losses->count : 0,
+         .colour = 0,
+         .faint = true},
+        {.mark = PLOT_LINE,
+         .name = training,
+         .x = losses->step,
+         .y = losses->smooth,
          .count = losses->count,
          .colour = 0},
         {.mark = PLOT_LINE,
@@ -483,17 +534,23 @@ static void draw(FILE *stream, const Curves *curves, bool validated)
          .count = validated ? epochs : 0,
          .colour = 1},
         {.mark = PLOT_POINTS,
-         .name = validated ? "validation (cross-entropy)" : NULL,
+         .name = validated ? validation : NULL,
          .x = curves->epochs[STEP],
          .y = curves->epochs[VAL_LOSS],
          .count = validated ? epochs : 0,
          .colour = 1},
+        {.mark = PLOT_RULES,
+         .name = best >= 0 ? best_name : NULL,
+         .x = curves->epochs[STEP] + (best >= 0 ? best : 0),
+         .count = best >= 0,
+         .colour = PLOT_MUTED},
     };
-    PlotSeries metrics[2 * 4];
+    PlotSeries metrics[2 * 4 + 1];
     static const char *const names[4] = {"AUROC video", "mAP video", "AUROC frame", "mAP frame"};
     for (int i = 0; i < 4; i++) {
+        name_curve(named[i], names[i], curves->epochs[AUROC_VIDEO + i], epochs);
         metrics[i] = (PlotSeries){.mark = PLOT_LINE,
-                                  .name = names[i],
+                                  .name = named[i],
                                   .x = curves->number,
                                   .y = curves->epochs[AUROC_VIDEO + i],
                                   .count = epochs,
@@ -503,17 +560,21 @@ static void draw(FILE *stream, const Curves *curves, bool validated)
         metrics[4 + i].mark = PLOT_POINTS;
         metrics[4 + i].name = NULL;
     }
+    metrics[8] = loss[COUNT_OF(loss) - 1];
+    metrics[8].x = curves->number + (best >= 0 ? best : 0);
     const PlotChart charts[2] = {
         {.title = "Loss",
          .x = {.title = "step", .integers = true},
          .series = loss,
-         .series_count = COUNT_OF(loss)},
+         .series_count = COUNT_OF(loss),
+         .grows = true},
         {.title = "Validation",
          .x = {.title = "epoch", .integers = true},
          .series = metrics,
-         .series_count = COUNT_OF(metrics)},
+         .series_count = COUNT_OF(metrics),
+         .grows = true},
     };
-    plot_write_file(stream, "Curves of a training run", charts, validated ? 2 : 1);
+    plot_write_file(stream, name, charts, validated ? 2 : 1);
 }
 
 static Status read_curves(Curves *curves, const TrainRunFiles *files, Error *error)
@@ -536,17 +597,29 @@ static Status read_curves(Curves *curves, const TrainRunFiles *files, Error *err
     return STATUS_OK;
 }
 
+/* The last component of the run's folder; also of one that is given as ".". */
+static void name_run(char name[FILE_PATH_SIZE], const char *folder)
+{
+    char *resolved = realpath(folder, NULL);
+    const char *slash = resolved ? strrchr(resolved, '/') : NULL;
+    snprintf(name, FILE_PATH_SIZE, "%s", slash && slash[1] ? slash + 1 : folder);
+    free(resolved);
+}
+
 Status train_run_curves_write(const TrainRunFiles *files, bool validated, Error *error)
 {
     Curves curves = {0};
-    char path[FILE_PATH_SIZE];
+    char path[FILE_PATH_SIZE], name[FILE_PATH_SIZE];
     FileWriter writer;
     Status status = read_curves(&curves, files, error);
     if (status != STATUS_OK ||
         (status = file_join(path, files->folder, CURVES_NAME, error)) != STATUS_OK ||
         (status = file_begin(&writer, path, error)) != STATUS_OK)
         goto done;
-    draw(writer.stream, &curves, validated);
+    name_run(name, files->folder);
+    const locale_t before = c_locale_begin();
+    draw(writer.stream, &curves, name, validated);
+    c_locale_end(before);
     status = file_commit(&writer, error);
 done:
     for (int i = 0; i < COLUMNS; i++)

@@ -77,9 +77,11 @@ Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, c
                               double **values, int *count, Error *error);
 
 /*
- * Draws curves.svg from steps.csv and epochs.csv: loss by step and, if `validated`, validation loss
- * and metrics by epoch. A long run is drawn as means of equal chunks of steps, with a band from the
- * minimum to the maximum of each. Written atomically; equal rows give identical bytes.
+ * Draws curves.svg from steps.csv and epochs.csv, under the name of the folder: loss by step, with
+ * a smoothed line, and, if `validated`, validation loss and metrics by epoch. The best epoch is
+ * marked, and the legend has the last values. A long run is drawn as means of equal chunks of
+ * steps, with a band from the minimum to the maximum of each. Written atomically; equal rows in a
+ * folder of the same name give identical bytes.
  */
 Status train_run_curves_write(const TrainRunFiles *files, bool validated, Error *error);
 
