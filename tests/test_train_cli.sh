@@ -184,6 +184,39 @@ holds cmp short/recipe.txt long/recipe.txt
 expect 2 "a cosine run is not extended" train_into log --resume epochs=5
 says "--adapter RUN"
 
+# ---- warnings and refusals ------------------------------------------------------------------------
+
+expect 0 "a rising loss" train_into rising epochs=4 lr=1 min_lr=1 head=linear
+[ "$(grep -c "is more than 10 times that of step 0" err)" = 1 ] || complain "a rising loss is not warned of once"
+expect 0 "stopped before it rises" train_into resumed epochs=4 lr=1 min_lr=1 head=linear scheduler=constant batch_size=16 epochs=1
+silent_on "10 times"
+expect 0 "a resumed rising loss" train_into resumed --resume batch_size=16 epochs=8
+says "10 times that of step 0"
+expect 0 "no rising loss" train_into calm epochs=2
+silent_on "10 times"
+
+expect 0 "eval" "$L" eval --model m --adapter log --out kept A=s/real A=s/swap
+cp kept/predictions.csv kept.csv
+expect 0 "eval of the same adapter" "$L" eval --model m --adapter log --out kept A=s/real A=s/swap B=s/real B=s/warp
+expect 0 "and back" "$L" eval --model m --adapter log --out kept A=s/real A=s/swap
+expect 1 "eval of another adapter" "$L" eval --model m --adapter rising --out kept A=s/real A=s/swap
+says "kept: contains an evaluation of another adapter (log/best.safetensors)"
+says "--overwrite"
+expect 1 "evals of other adapters" "$L" eval --model m --adapter a=rising --adapter b=calm --out kept A=s/real A=s/swap
+says "of another adapter"
+holds cmp kept.csv kept/predictions.csv
+expect 0 "replaced" "$L" eval --model m --adapter rising --out kept --overwrite A=s/real A=s/swap
+cmp -s kept.csv kept/predictions.csv && complain "not replaced"
+expect 0 "named" "$L" eval --model m --adapter a=log --adapter b=calm --out named-eval A=s/real A=s/swap
+expect 1 "another adapter of this name" "$L" eval --model m --adapter a=rising --out named-eval A=s/real A=s/swap
+says "named-eval/a: contains"
+expect 0 "a model with a head" "$L" export --model m --adapter log --out with-head
+expect 0 "its evaluation" "$L" eval --model with-head --out head-eval A=s/real A=s/swap
+expect 0 "a second one" "$L" export --model m --adapter rising --out with-head2
+expect 1 "eval of another model" "$L" eval --model with-head2 --out head-eval A=s/real A=s/swap
+says "of another model"
+expect 0 "overwritten" "$L" eval --model with-head2 --out head-eval --overwrite A=s/real A=s/swap
+
 # ---- adapters by run folder, models by name -------------------------------------------------------
 
 image=$(find s/real -name '*.png' | sort | head -n 1)

@@ -244,7 +244,7 @@ static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
     Fit fit = {.calibration.rule = request->rule};
     TRY(describe_lists(&sets->sets[0], fit.calibration.on, sizeof fit.calibration.on, error));
     Status status = eval_score_model(&scoring, &request->model, request->arguments, adapter, NULL,
-                                     &scores, &provenance, error);
+                                     false, &scores, &provenance, error);
     if (status == STATUS_INTERRUPTED)
         cli_interrupted("calibrate", "nothing was written; start it again", error);
     if (status == STATUS_OK)

@@ -32,7 +32,7 @@ typedef struct Request {
     const char *frame_choice;
     int limit;      /* frames of a set; 0 = all */
     int thumbnails; /* of report.html */
-    bool calibrated, json;
+    bool calibrated, overwrite, json;
 } Request;
 
 /* The state of the command; freed by evaluation_free. */
@@ -88,6 +88,47 @@ static Status describe_sets(const Evaluation *evaluation, Error *error)
     return status;
 }
 
+/* The output folder of an adapter: --out, or for a named adapter --out/NAME. */
+static Status folder_of(const Evaluation *evaluation, int which, char folder[FILE_PATH_SIZE],
+                        Error *error)
+{
+    const char *name = evaluation->adapters.adapters[which].name;
+    return name ? file_join(folder, evaluation->request->out, name, error)
+                : file_join(folder, "", evaluation->request->out, error);
+}
+
+static bool has_adapter(const Evaluation *evaluation, const char *hash)
+{
+    for (int i = 0; i < evaluation->adapters.count; i++)
+        if (strcmp(evaluation->adapters.adapters[i].hash, hash) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * STATUS_FAILED if the evaluation would replace one of another adapter, unless --overwrite is
+ * given. Models are compared once they are loaded (eval_model.c).
+ */
+static Status check_replaced(const Evaluation *evaluation, Error *error)
+{
+    const EvalAdapters *adapters = &evaluation->adapters;
+    const char *out = evaluation->request->out;
+    for (int i = 0; i <= adapters->count && !evaluation->request->overwrite; i++) {
+        char folder[FILE_PATH_SIZE];
+        EvalOrigin origin;
+        const bool whole = i == adapters->count; /* --out itself, also if adapters have names */
+        TRY(whole ? file_join(folder, "", out, error) : folder_of(evaluation, i, folder, error));
+        eval_origin_read(folder, &origin);
+        if (origin.found && (whole ? !has_adapter(evaluation, origin.adapter)
+                                   : strcmp(origin.adapter, adapters->adapters[i].hash) != 0))
+            return error_set(error, STATUS_FAILED,
+                             "%s: contains an evaluation of another adapter (%s); choose another "
+                             "--out, or replace it with --overwrite",
+                             folder, origin.path);
+    }
+    return STATUS_OK;
+}
+
 static Status prepare(Evaluation *evaluation, Error *error)
 {
     const Request *request = evaluation->request;
@@ -96,6 +137,7 @@ static Status prepare(Evaluation *evaluation, Error *error)
                                  error));
     TRY(eval_adapters_read(&evaluation->adapters, request->adapters.items, request->adapters.count,
                            request->model.model, request->calibrated, error));
+    TRY(check_replaced(evaluation, error));
     const CliFrames frames = {request->frames_per_video,
                               cli_frame_choice_expect(request->frame_choice), request->limit,
                               request->metrics.seed};
@@ -128,15 +170,6 @@ static void note_replaced(const Evaluation *evaluation)
 
 /* ---- the work -------------------------------------------------------------------------------- */
 
-/* The output folder of an adapter: --out, or for a named adapter --out/NAME. */
-static Status folder_of(const Evaluation *evaluation, int which, char folder[FILE_PATH_SIZE],
-                        Error *error)
-{
-    const char *name = evaluation->adapters.adapters[which].name;
-    return name ? file_join(folder, evaluation->request->out, name, error)
-                : file_join(folder, "", evaluation->request->out, error);
-}
-
 /* Scores all sets with one adapter and computes the metrics. */
 static Status evaluate_adapter(Evaluation *evaluation, int which, Error *error)
 {
@@ -159,7 +192,8 @@ static Status evaluate_adapter(Evaluation *evaluation, int which, Error *error)
     result->provenance.seed = evaluation->settings.seed;
     result->provenance.ci = evaluation->settings.mode;
     TRY(eval_score_model(&scoring, &request->model, request->arguments, adapter, folder,
-                         &evaluation->scores[which], &result->provenance, error));
+                         request->overwrite, &evaluation->scores[which], &result->provenance,
+                         error));
     return eval_result_make(result, &scoring, adapter, &evaluation->scores[which],
                             &evaluation->settings, error);
 }
@@ -340,6 +374,8 @@ int cmd_eval(int argc, char **argv)
          "several"},
         CLI_HEAD_OPTION(request.model),
         {"--out", CLI_STRING, &request.out, 0, 0, "DIR", "output folder"},
+        {"--overwrite", CLI_FLAG, &request.overwrite, 0, 0, NULL,
+         "replace an evaluation of another model or adapter"},
         {"--frames", CLI_INT, &request.frames_per_video, 0, 1000000, "N",
          "score at most N frames per video (default: all)"},
         {"--frame-choice", CLI_STRING, &request.frame_choice, 0, 0, "HOW",

@@ -63,6 +63,8 @@ typedef struct TrainRun {
     double step_started;       /* train_clock() at the start of the step */
     int step_images;           /* images of the step in progress */
     TrainStepRow last_step;    /* last completed step of this session; losses.total NaN before it */
+    double first_loss;         /* of step 0; NaN if it is not known */
+    bool warned_of_loss;       /* once a session */
     double step_seconds;       /* total time of the steps of this session */
     double validation_seconds; /* duration of the last validation */
     int64_t first_step;        /* first step of this session */
@@ -111,6 +113,7 @@ Status train_run(const TrainJob *job, TrainResult *result, Error *error)
     assert(job->vit && job->head && job->tuned && job->recipe && job->train);
     const double started = train_clock();
     TrainRun run = {.job = job, .state = train_state_empty()};
+    run.first_loss = NAN;
     run.last_step = (TrainStepRow){.lr = NAN, .losses.total = NAN};
     *result = (TrainResult){0};
     Status status = prepare(&run, error);
@@ -485,12 +488,27 @@ static Status open_data(TrainRun *run, Error *error)
                               vit_model_width(job->vit), error);
 }
 
+/* Reads the loss of step 0 of a resumed run, for warn_of_loss. */
+static void read_first_loss(TrainRun *run)
+{
+    double *losses = NULL;
+    int count = 0;
+    Error ignored = {0};
+    if (train_run_files_column(&run->files, TRAIN_RUN_STEPS, "loss", &losses, &count, &ignored) ==
+            STATUS_OK &&
+        count > 0)
+        run->first_loss = losses[0];
+    free(losses);
+}
+
 static Status open_run(TrainRun *run, Error *error)
 {
     TRY(open_folder(run, error));
     report(run, (TrainEvent){.kind = TRAIN_OPENED});
     TRY(open_data(run, error));
     run->first_step = run->state.step;
+    if (run->state.step > 0)
+        read_first_loss(run);
     return STATUS_OK;
 }
 
@@ -639,6 +657,23 @@ static void report_step_part(void *context, int done, int total)
                              .total = all});
 }
 
+/* Warns once if the loss is more than 10 times that of step 0. A loss may also be negative. */
+static void warn_of_loss(TrainRun *run, int64_t step, double loss)
+{
+    char text[240];
+    if (step == 0)
+        run->first_loss = loss;
+    if (run->warned_of_loss || !(run->first_loss > 0) || loss <= 10 * run->first_loss)
+        return;
+    run->warned_of_loss = true;
+    snprintf(
+        text, sizeof text,
+        "step %lld: loss %.4g is more than 10 times that of step 0 (%.4g); if it does not fall "
+        "again, start a new run with a lower lr, grad_clip=1 or warmup_epochs=1",
+        (long long)step, loss, run->first_loss);
+    warning(run, text);
+}
+
 /* Images, encoder, loss, backward, optimizer; then the row of steps.csv. */
 static Status one_step(TrainRun *run, Error *error)
 {
@@ -679,6 +714,7 @@ static Status one_step(TrainRun *run, Error *error)
     run->state.loss_steps++;
     run->last_step = row;
     report_step(run);
+    warn_of_loss(run, row.step, (double)losses.total);
     TRY(train_run_files_step(&run->files, &row, error));
     run->inconsistent = false;
     return STATUS_OK;

@@ -4,8 +4,10 @@
 #include "tools/eval/eval_model.h"
 
 #include "tensor/base/mem.h"
+#include "train/eval/eval_files.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 Status eval_read_lists(EvalSets *sets, DataSplit split, const CliFrames *frames,
                        const CliStrings *labels, Error *error)
@@ -69,21 +71,31 @@ static void show_not_kept(void *context, const char *path)
     cli_warn("%s: scores can no longer be saved for a restart (disk full?)", path);
 }
 
-/* Notes that the folder contains an evaluation, which is kept until this one is finished. */
-static Status note_earlier(const CliArguments *arguments, const char *folder, Error *error)
+/*
+ * Notes that the folder contains an evaluation, which is kept until this one is finished.
+ * STATUS_FAILED if it is of another model and `overwrite` is off.
+ */
+static Status note_earlier(const CliArguments *arguments, const char *folder,
+                           const char *fingerprint, bool overwrite, Error *error)
 {
-    char path[FILE_PATH_SIZE];
-    TRY(file_join(path, folder, "predictions.csv", error));
-    if (file_exists(path))
-        cli_note(arguments, "%s: contains an evaluation; it is replaced when this one is finished",
-                 folder);
+    EvalOrigin origin;
+    eval_origin_read(folder, &origin);
+    if (!origin.found)
+        return STATUS_OK;
+    if (!overwrite && strcmp(origin.fingerprint, fingerprint) != 0)
+        return error_set(error, STATUS_FAILED,
+                         "%s: contains an evaluation of another model; choose another --out, or "
+                         "replace it with --overwrite",
+                         folder);
+    cli_note(arguments, "%s: contains an evaluation; it is replaced when this one is finished",
+             folder);
     return STATUS_OK;
 }
 
 Status eval_score_model(const EvalScoring *scoring, const CliModelOptions *options,
                         const CliArguments *arguments, const EvalAdapter *adapter,
-                        const char *folder, EvalScores *scores, EvalProvenance *provenance,
-                        Error *error)
+                        const char *folder, bool overwrite, EvalScores *scores,
+                        EvalProvenance *provenance, Error *error)
 {
     CliModelOptions adapted = *options;
     adapted.adapter = adapter->path;
@@ -92,7 +104,7 @@ Status eval_score_model(const EvalScoring *scoring, const CliModelOptions *optio
     EvalScoring with_model = *scoring;
     Status status = cli_model_load(&model, &adapted, arguments, CLI_HEAD_NEEDED, error);
     if (status == STATUS_OK && folder)
-        status = note_earlier(arguments, folder, error);
+        status = note_earlier(arguments, folder, model.vit->fingerprint, overwrite, error);
     if (status != STATUS_OK)
         goto done;
     with_model.model = options->model;

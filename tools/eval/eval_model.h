@@ -22,11 +22,12 @@ Status eval_read_lists(EvalSets *sets, DataSplit split, const CliFrames *frames,
 /*
  * Loads the model of `options` with `adapter` and scores scoring->sets, printing progress, notes
  * and warnings. Uses only sets, perturbations and seed of *scoring. Writes nothing before the model
- * is loaded. Otherwise as eval_score.
+ * is loaded. Refuses a folder with an evaluation of another model unless `overwrite`. Otherwise as
+ * eval_score.
  */
 Status eval_score_model(const EvalScoring *scoring, const CliModelOptions *options,
                         const CliArguments *arguments, const EvalAdapter *adapter,
-                        const char *folder, EvalScores *scores, EvalProvenance *provenance,
-                        Error *error);
+                        const char *folder, bool overwrite, EvalScores *scores,
+                        EvalProvenance *provenance, Error *error);
 
 #endif

@@ -365,6 +365,31 @@ bool eval_result_is_in(const char *folder)
     return false;
 }
 
+/* Copies a string of a JSON object; "" if it has none. */
+static void copy_member(const json_t *object, const char *key, char *out, size_t size)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    snprintf(out, size, "%s", text ? text : "");
+}
+
+void eval_origin_read(const char *folder, EvalOrigin *origin)
+{
+    char path[FILE_PATH_SIZE];
+    Error ignored = {0};
+    *origin = (EvalOrigin){.found = eval_result_is_in(folder)};
+    if (!origin->found || file_join(path, folder, "evaluation.json", &ignored) != STATUS_OK)
+        return;
+    json_t *document = json_load_file(path, 0, NULL);
+    const json_t *adapter = json_object_get(document, "adapter");
+    copy_member(json_object_get(document, "model"), "fingerprint", origin->fingerprint,
+                sizeof origin->fingerprint);
+    copy_member(adapter, "hash", origin->adapter, sizeof origin->adapter);
+    copy_member(adapter, "path", origin->path, sizeof origin->path);
+    if (!origin->path[0])
+        snprintf(origin->path, sizeof origin->path, "the model's own head");
+    json_decref(document);
+}
+
 bool eval_is_file_name(const char *name)
 {
     for (int i = 0; i < RESULT_FILES; i++)

@@ -6,6 +6,7 @@
 #ifndef LNCLIP_TRAIN_EVAL_EVAL_FILES_H
 #define LNCLIP_TRAIN_EVAL_EVAL_FILES_H
 
+#include "tensor/base/file.h"
 #include "train/eval/eval_result.h"
 
 #include <jansson.h>
@@ -26,6 +27,15 @@ bool eval_result_is_in(const char *folder);
 bool eval_comparisons_are_in(const char *folder);
 Status eval_result_remove(const char *folder, Error *error);
 Status eval_comparisons_remove(const char *folder, Error *error);
+
+/* The model and adapter of an evaluation in a folder, from its evaluation.json. */
+typedef struct EvalOrigin {
+    bool found;                       /* there is an evaluation */
+    char fingerprint[HASH_TEXT_SIZE]; /* EvalProvenance.fingerprint; "" if it cannot be read */
+    char adapter[HASH_TEXT_SIZE];     /* EvalAdapter.hash; "" without adapter */
+    char path[FILE_PATH_SIZE];        /* of the adapter; "the model's own head" without one */
+} EvalOrigin;
+void eval_origin_read(const char *folder, EvalOrigin *origin);
 
 /* True if an evaluation writes a file of this name; an adapter's folder must not have it. */
 bool eval_is_file_name(const char *name);
