@@ -258,6 +258,14 @@ threshold=$(sed -n 's/.*p_fake > \([0-9.e-]*\)$/\1/p' err)
 [ "$(cut -f3 out)" = "$(cut -f2 out | awk "{ print (\$1 > $threshold) ? \"fake\" : \"real\" }")" ] || complain "another verdict"
 expect 0 "predict, calibrated, a video" "$L" predict --model m --adapter cal.safetensors --calibrated --by video "s/lists/test/$(dirname "$frame")"
 says "threshold of videos"
+expect 0 "export" "$L" export --model m --adapter "$A" --out merged --quiet
+expect 0 "calibrate a model with its head" "$L" calibrate --model merged --val s/lists/val --out head.safetensors --checks off \
+    --frames 1 --frame-choice random --limit 6 --seed 3
+grep -q '6 frames of' out || complain "not 6 frames: $(cat out)"
+[ "$(wc -c <head.safetensors)" -lt 10000 ] || complain "a copy of the model"
+expect 0 "predict with this head" "$L" predict --model merged --adapter head.safetensors --calibrated "s/lists/test/$frame"
+expect 1 "calibrate a model without head" "$L" calibrate --model m --val s/lists/val --out never.safetensors --checks off
+[ ! -e never.safetensors ] || complain "wrote it"
 expect 1 "predict, calibrated, without adapter" "$L" predict --model m --calibrated "s/lists/test/$frame"
 eval_with 1 "no calibration" --adapter $A --calibrated --out never
 says "lnclip calibrate"

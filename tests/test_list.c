@@ -600,6 +600,36 @@ START_TEST(test_missing_files_are_all_counted)
 }
 END_TEST
 
+START_TEST(other_normalisation)
+{
+    static const char *const FRAMES[] = {"FF/real/cafe\xcc\x81/0.png",             /* NFD */
+                                         "FF/real/\xe1\x84\x92\xe1\x85\xa1/0.png", /* Hangul, NFD */
+                                         "FF/real/\xc3\xa9/0.png", NULL};          /* NFC */
+    static const struct {
+        const char *line;
+        bool found;
+    } CASES[] = {{"FF/real/caf\xc3\xa9/0.png\n", true},
+                 {"FF/real/\xed\x95\x98/0.png\n", true},
+                 {"FF/real/e\xcc\x81/0.png\n", true},
+                 {"FF/real/\xc3\xa8/0.png\n", false}, /* another letter */
+                 {"FF/real/cafe/0.png\n", false},
+                 {"FF/real/caf\xc3\xa9s/0.png\n", false}};
+    support_list_enter();
+    support_list_frames(FRAMES);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        DataList list;
+        Error error = {0};
+        support_list_text("list.txt", CASES[i].line);
+        ck_assert_int_eq(data_list_read(&list, (const char *const[]){"list.txt"}, 1, &error),
+                         STATUS_FAILED);
+        ck_assert_msg((strstr(error.detail[0], "differs only in Unicode normalisation") != NULL) ==
+                          CASES[i].found,
+                      "case %zu: %s", i, error.detail[0]);
+    }
+    support_list_leave();
+}
+END_TEST
+
 START_TEST(test_unreadable_file)
 {
     support_list_enter();
@@ -849,6 +879,7 @@ int main(void)
     tcase_add_test(lists, test_labels_videos_sources);
     tcase_add_test(lists, test_duplicates_and_links);
     tcase_add_test(lists, names_of_videos);
+    tcase_add_test(lists, other_normalisation);
     tcase_add_test(lists, test_content_store);
     tcase_add_test(lists, test_names_in_doubt);
     tcase_add_test(lists, test_class_folders);

@@ -420,6 +420,11 @@ START_TEST(dfdcp)
     ck_assert(support_set_warns(&sets, "test: only fake videos were found"));
     support_check_list(&sets, DATA_TRAIN, "real", 0, 1, 2);
     data_sets_free(&sets);
+    support_text("dataset.json", "{\"original_videos\\\\20\\\\m_1.mp4\": {\"label\": \"real\", "
+                                 "\"set\": \"train\"}}"); /* written on Windows */
+    sets = support_read_set("dfdcp", "", (DataSetsOptions){0});
+    support_check_source(&sets, DATA_TRAIN, "real", 0, 1, 1);
+    data_sets_free(&sets);
     support_text("dataset.json",
                  "{\"original_videos/20/m_1.mp4\": {\"label\": \"fake\", \"set\": \"train\"}}");
     support_refuse_set("dfdcp", "", (DataSetsOptions){0}, STATUS_FAILED,

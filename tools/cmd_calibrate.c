@@ -17,6 +17,7 @@
 #include "tools/eval/eval_model.h"
 #include "train/metrics/calibration.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,11 +25,13 @@
 typedef struct Request {
     const CliArguments *arguments;
     CliModelOptions model; /* without adapter */
-    const char *adapter, *out, *fpr_text, *tpr_text, *checks;
+    const char *adapter, *out, *fpr_text, *tpr_text, *checks, *frame_choice;
+    char file[FILE_PATH_SIZE]; /* the adapter, else the model's tensors */
+    uint64_t seed;
     bool eer, youden;
     CliStrings val, labels;
     MetricsThresholdRule rule;
-    int frames_per_video;
+    int frames_per_video, limit;
     bool json;
 } Request;
 
@@ -250,7 +253,8 @@ static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
     if (status == STATUS_OK)
         status = fit_set(&sets->sets[0], scores.margins, &fit, error);
     if (status == STATUS_OK)
-        status = metrics_calibration_write(request->adapter, request->out, provenance.head,
+        status = metrics_calibration_write(request->file, request->out, provenance.head,
+                                           request->adapter ? NULL : provenance.fingerprint,
                                            &fit.calibration, error);
     if (status == STATUS_OK)
         status = print_fit(request, &fit, error);
@@ -265,12 +269,12 @@ static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
 static Status check_training(const Request *request, const EvalSet *set, Error *error)
 {
     SafeTensors *file = NULL;
-    TRY(safetensors_open(&file, request->adapter, error));
+    TRY(safetensors_open(&file, request->file, error));
     const char *trained = safetensors_metadata(file, "train_list");
     if (trained && strcmp(trained, set->hash) == 0)
         cli_warn("val: %s was trained on this list, so T and the thresholds will be too small; "
                  "give validation frames",
-                 request->adapter);
+                 request->file);
     safetensors_close(file);
     return STATUS_OK;
 }
@@ -289,7 +293,9 @@ static Status calibrate(const Request *request, Error *error)
     EvalSets sets = {0};
     const CliStrings none = {0};
     const EvalAdapter adapter = {.path = request->adapter};
-    const CliFrames frames = {.a_video = request->frames_per_video};
+    const CliFrames frames = {request->frames_per_video,
+                              cli_frame_choice_expect(request->frame_choice), request->limit,
+                              request->seed};
     Status status = eval_sets_name(&sets, "val", request->val.items, request->val.count, error);
     if (status != STATUS_OK)
         goto done;
@@ -338,13 +344,14 @@ static int choose_rule(Request *request)
 static const CliCommand calibrate_command = {
     .name = "calibrate",
     .summary = "fit temperature and thresholds on validation frames",
-    .usage = "lnclip calibrate --model M --adapter A --val LIST... --out CALIBRATED.safetensors",
+    .usage = "lnclip calibrate --model M [--adapter A] --val LIST... --out CALIBRATED.safetensors",
     .details =
         "Fits a temperature T, by which the logits are divided so that p_fake is a calibrated "
         "probability, and\nthresholds for validation frames and videos by --fpr, --tpr, --eer or "
         "--youden. T stays 1 if it does not\nlower the expected calibration error. Both are "
         "stored in a copy of the adapter and applied by eval\n--calibrated and predict "
-        "--calibrated. See docs/evaluation.md.",
+        "--calibrated. Without --adapter, for a model with its head, the copy is an\nadapter with "
+        "this head. See docs/evaluation.md.",
     .example = "lnclip calibrate --model clip-vit-l-14 --adapter run/best.safetensors --val "
                "lists/val/*.txt --out calibrated.safetensors",
 };
@@ -355,9 +362,10 @@ int cmd_calibrate(int argc, char **argv)
     CliOption options[] = {
         CLI_MODEL_OPTION(request.model),
         {"--adapter", CLI_STRING, &request.adapter, 0, 0, "A",
-         "trained LayerNorms and head (.safetensors)"},
+         "trained LayerNorms and head (.safetensors); not needed if\nthe model has its head"},
         CLI_HEAD_OPTION(request.model),
-        {"--val", CLI_STRINGS, &request.val, 0, 0, "LIST", "validation frames: lists or folders"},
+        {"--val", CLI_STRINGS, &request.val, 0, 0, "LIST",
+         "validation frames: lists, folders, tables (.csv)..."},
         {"--out", CLI_STRING, &request.out, 0, 0, "FILE", "calibrated adapter to write"},
         {"--fpr", CLI_STRING, &request.fpr_text, 0, 0, "SHARE",
          "lowest thresholds with at most this false-positive rate\n(default 0.01)"},
@@ -367,7 +375,12 @@ int cmd_calibrate(int argc, char **argv)
         {"--youden", CLI_FLAG, &request.youden, 0, 0, NULL,
          "thresholds with the highest TPR - FPR"},
         {"--frames", CLI_INT, &request.frames_per_video, 0, 1000000, "N",
-         "use at most N evenly spaced frames per video\n(default: all)"},
+         "use at most N frames per video (default: all)"},
+        {"--frame-choice", CLI_STRING, &request.frame_choice, 0, 0, "HOW",
+         "selection by --frames: even (default), or random with\n--seed"},
+        {"--limit", CLI_INT, &request.limit, 0, INT_MAX, "N",
+         "use at most N frames: random videos with --seed, class\nratio kept"},
+        {"--seed", CLI_UINT64, &request.seed, 0, 0, "N", "random seed (default 0)"},
         CLI_LABEL_OPTION(request.labels),
         CLI_CHECKS_OPTION(request.checks),
         CLI_SCORING_OPTIONS(request.model),
@@ -379,9 +392,9 @@ int cmd_calibrate(int argc, char **argv)
     CliArguments arguments;
     cli_parse(&command, argc, argv, &arguments);
     cli_model_expect(&arguments, &request.model);
-    cli_expect_option(&arguments, "--adapter", request.adapter);
     cli_expect_option(&arguments, "--out", request.out);
     cli_checks_expect(request.checks);
+    cli_frame_choice_expect(request.frame_choice);
     cli_expect_positional(&arguments, 0, 0, "options only");
     if (request.val.count == 0)
         return cli_usage_error("calibrate: --val LIST is missing; name frames to calibrate on");
@@ -391,8 +404,11 @@ int cmd_calibrate(int argc, char **argv)
     request.arguments = &arguments;
     Error error = {0};
     Status status = cli_model_find_all(&arguments, &request.model, &error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && request.adapter)
         status = cli_adapter_find(&arguments, &request.adapter, &error);
+    if (status == STATUS_OK)
+        status = request.adapter ? file_join(request.file, "", request.adapter, &error)
+                                 : vit_model_file(request.model.model, request.file, &error);
     if (status == STATUS_OK)
         status = calibrate(&request, &error);
     return status == STATUS_OK ? CLI_DONE : cli_report(&error);

@@ -216,6 +216,13 @@ static Status add_frame(Collector *collector, const char *text, size_t length, i
     }
     if (reason != 0) {
         const char *why = reason == EINVAL ? "not a regular file" : strerror(reason);
+        Error ignored = {0}; /* a joined path that is too long does not exist */
+        const bool below = collector->folder[0] && path[0] != '/' &&
+                           file_join(file, collector->folder, path, &ignored) == STATUS_OK;
+        if (reason == ENOENT && error->problems < ERROR_MAX_DETAILS &&
+            (data_list_has_twin(path) || (below && data_list_has_twin(file))))
+            why = "a file whose name differs only in Unicode normalisation (NFC, NFD) exists; "
+                  "write the list on this machine, or rename the files, e.g. with convmv";
         if (line)
             error_detail(error, "%.*s (%s, line %d): %s", (int)length, text, collector->list, line,
                          why);

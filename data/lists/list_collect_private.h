@@ -41,6 +41,9 @@ typedef struct DataSkippedFiles {
     size_t capacity;
 } DataSkippedFiles;
 
+/* True if `path` does not exist, but a path that differs from it only in Unicode normalisation. */
+bool data_list_has_twin(const char *path);
+
 /* Writes " video-name=NAME" for a header line, blanks and control characters as %XX. */
 void data_list_write_video_name(FILE *stream, const char *name);
 

@@ -322,6 +322,17 @@ static Status find_preview(const char *base, const char *key, const char *stem,
     return STATUS_OK;
 }
 
+/* Copies a key with slashes for backslashes. STATUS_FAILED if it is too long. */
+static Status copy_key(char copy[FILE_PATH_SIZE], const char *path, const char *key, Error *error)
+{
+    if (strlen(key) >= FILE_PATH_SIZE)
+        return bad_entry(path, key, "is too long", error);
+    memcpy(copy, key, strlen(key) + 1);
+    for (char *c = copy; *c; c++)
+        *c = (char)(*c == '\\' ? '/' : *c);
+    return STATUS_OK;
+}
+
 /* Reads one entry: "method_A/.../x.mp4": {"label": "fake", "set": "train", ...}. */
 static Status read_preview(DataSetsBuilder *builder, const char *base, const char *path,
                            const char *key, const json_t *entry, Error *error)
@@ -382,10 +393,13 @@ Status data_sets_dfdcp(DataSetsBuilder *builder, Error *error)
         status = error_set(
             error, STATUS_FAILED,
             "%s: is not an object of videos; use the file that comes with the data set", path);
-    const char *key;
+    const char *written;
     json_t *entry;
-    json_object_foreach(document, key, entry)
+    json_object_foreach(document, written, entry)
     {
+        char key[FILE_PATH_SIZE];
+        if (status == STATUS_OK)
+            status = copy_key(key, path, written, error);
         if (status == STATUS_OK)
             status = read_preview(builder, base, path, key, entry, error);
         if (status == STATUS_OK)

@@ -13,6 +13,7 @@
 #include "tensor/safetensors.h"
 #include "train/metrics/metrics_private.h"
 #include "train/metrics/ranking.h"
+#include "vit/names.h"
 
 #include <assert.h>
 #include <float.h>
@@ -304,15 +305,27 @@ Status metrics_calibration_read(const char *path, MetricsCalibration *calibratio
     return status;
 }
 
+/* True for the tensors of a head, under any of the names that adapters may have. */
+static bool is_head(const char *name)
+{
+    static const char *const NAMES[] = {VIT_HEAD_WEIGHT, VIT_HEAD_BIAS, "linear.weight",
+                                        "linear.bias",   "head.weight", "head.bias"};
+    for (size_t i = 0; i < COUNT_OF(NAMES); i++)
+        if (strcmp(name, NAMES[i]) == 0)
+            return true;
+    return false;
+}
+
 Status metrics_calibration_write(const char *path, const char *out, VitHeadKind kind,
-                                 const MetricsCalibration *calibration, Error *error)
+                                 const char *base, const MetricsCalibration *calibration,
+                                 Error *error)
 {
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, path, error));
     const int count = safetensors_count(file), old = safetensors_metadata_count(file);
     SafeTensor *tensors = mem_new((size_t)count + 1, sizeof *tensors, purpose, error);
     SafeTensorsMetadata *metadata =
-        mem_new((size_t)old + KEYS + 1, sizeof *metadata, purpose, error);
+        mem_new((size_t)old + KEYS + 2, sizeof *metadata, purpose, error);
     const bool by_fpr = calibration->rule.kind == METRICS_RULE_FPR;
     char temperature[NUMBER_SIZE], frame[NUMBER_SIZE], video[NUMBER_SIZE];
     char rule[METRICS_RULE_SIZE];
@@ -332,17 +345,20 @@ Status metrics_calibration_write(const char *path, const char *out, VitHeadKind 
     if (!tensors || !metadata)
         status = error->status;
     if (status == STATUS_OK) {
-        int used = 0;
+        int used = 0, kept = 0;
         for (int i = 0; i < count; i++)
-            tensors[i] = *safetensors_at(file, i);
-        for (int i = 0; i < old; i++) {
+            if (!base || is_head(safetensors_at(file, i)->name))
+                tensors[kept++] = *safetensors_at(file, i);
+        if (base)
+            metadata[used++] = (SafeTensorsMetadata){"base_fingerprint", base};
+        for (int i = 0; i < old && !base; i++) {
             const char *key = safetensors_metadata_key(file, i);
             if (!is_key(key) && strcmp(key, "head") != 0)
                 metadata[used++] = (SafeTensorsMetadata){key, safetensors_metadata(file, key)};
         }
         for (size_t i = 0; i < COUNT_OF(made); i++)
             metadata[used++] = made[i];
-        status = safetensors_write(out, tensors, count, metadata, used, error);
+        status = safetensors_write(out, tensors, kept, metadata, used, error);
     }
     free(tensors);
     free(metadata);

@@ -108,10 +108,13 @@ Status metrics_calibration_read(const char *path, MetricsCalibration *calibratio
 /*
  * Copies the adapter `path` to `out` with this calibration, replacing an earlier one, and with the
  * head kind, which `path` may lack. `out` may equal `path`. Written atomically; the bytes depend on
- * the arguments only. STATUS_FAILED if a file cannot be read or written.
+ * the arguments only. With `base`, a fingerprint, `path` is a model that carries its head, and only
+ * the head is copied: `out` is then an adapter of this model. STATUS_FAILED if a file cannot be
+ * read or written.
  */
 Status metrics_calibration_write(const char *path, const char *out, VitHeadKind kind,
-                                 const MetricsCalibration *calibration, Error *error);
+                                 const char *base, const MetricsCalibration *calibration,
+                                 Error *error);
 
 /* Divides weight and bias of `head`, and so its logits, by the temperature. Cannot fail. */
 void metrics_calibration_apply(VitHead *head, const MetricsCalibration *calibration);
