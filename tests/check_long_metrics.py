@@ -190,8 +190,8 @@ def check_file(check, number, program, rows, folder):
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     if variance > 1e-20:
         pair = auc(program, *paths)["video"]["auroc"]
-        check.value(where + " difference", pair["difference"], auroc[0] - auroc[1])
-        check.value(where + " p", pair["p"], 2 * stats.norm.sf(abs(auroc[0] - auroc[1]) / math.sqrt(variance)))
+        check.value(where + " difference", pair["difference"], auroc[1] - auroc[0])
+        check.value(where + " p", pair["p"], 2 * stats.norm.sf(abs(auroc[1] - auroc[0]) / math.sqrt(variance)))
 
 
 def main():

@@ -82,17 +82,18 @@ START_TEST(better_is_told_from_worse)
         ck_assert(found->frame[m].b == metrics_value(&reports[1]->frame, m));
         ck_assert(found->video[m].a == metrics_value(&reports[0]->video, m));
         ck_assert(found->video[m].b == metrics_value(&reports[1]->video, m));
-        ck_assert(found->frame[m].difference == found->frame[m].a - found->frame[m].b);
+        ck_assert(found->frame[m].difference == found->frame[m].b - found->frame[m].a);
     }
     ck_assert_int_eq(found->video[METRICS_AUROC].method, METRICS_INTERVAL_DELONG);
     ck_assert_int_eq(found->frame[METRICS_AUROC].method, METRICS_INTERVAL_BOOTSTRAP);
-    ck_assert(found->frame[METRICS_AUROC].difference > 0.1 && found->frame[METRICS_AUROC].p < 0.01);
+    ck_assert(found->frame[METRICS_AUROC].difference < -0.1 &&
+              found->frame[METRICS_AUROC].p < 0.01);
     /* No resample on the other side of zero: p is at its floor. DeLong's p has none. */
     ck_assert(found->frame[METRICS_AUROC].p_lowest);
     ck_assert_double_eq(found->frame[METRICS_AUROC].p, 2.0 / (1 + settings.resamples));
     ck_assert(!found->video[METRICS_AUROC].p_lowest);
-    ck_assert(found->frame[METRICS_AUROC].interval.lower > 0);
-    ck_assert(found->frame[METRICS_BRIER].interval.upper < 0);
+    ck_assert(found->frame[METRICS_AUROC].interval.upper < 0);
+    ck_assert(found->frame[METRICS_BRIER].interval.lower > 0);
     ck_assert(found->video[METRICS_AUROC].p < 0.05);
     for (int i = 0; i < 2; i++)
         metrics_reports_free(reports[i], 1);
@@ -155,11 +156,11 @@ START_TEST(bare_rows_by_position)
     ck_assert(!found->has_videos);
     ck_assert_int_eq(found->frame[METRICS_AUROC].method, METRICS_INTERVAL_DELONG_ROWS);
     ck_assert_int_eq(found->frame[METRICS_AP].method, METRICS_INTERVAL_BOOTSTRAP_ROWS);
-    ck_assert(found->frame[METRICS_AUROC].interval.lower > 0);
+    ck_assert(found->frame[METRICS_AUROC].interval.upper < 0);
     free(found);
     settings.mode = METRICS_CI_OFF;
     MetricsComparison *const off = compare(&a, &b, &settings);
-    ck_assert(isnan(off->frame[METRICS_AUROC].p) && off->frame[METRICS_AUROC].difference > 0);
+    ck_assert(isnan(off->frame[METRICS_AUROC].p) && off->frame[METRICS_AUROC].difference < 0);
     ck_assert_int_eq(off->frame[METRICS_AP].method, METRICS_INTERVAL_NONE);
     free(off);
     metrics_predictions_free(&a);

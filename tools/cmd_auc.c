@@ -171,18 +171,16 @@ static Status compare_with(const Request *request, const MetricsPredictions *fir
         cli_warn("%s: has no column margin, so it is ranked by probability, unlike the other file; "
                  "evaluate it again for a fair comparison",
                  first->margins ? other : path);
-    Status status = two ? metrics_compare(first, path, &predictions, other, &request->settings,
-                                          &comparisons, &count, error)
-                        : metrics_compare(&predictions, other, first, path, &request->settings,
-                                          &comparisons, &count, error);
+    Status status = metrics_compare(first, path, &predictions, other, &request->settings,
+                                    &comparisons, &count, error);
     if (status == STATUS_OK && two && request->view.format == CLI_JSON)
         status = train_json_write(metrics_comparisons_json(comparisons, count), stdout, 17,
                                   "comparison", error);
     else if (status == STATUS_OK && !two && is_one_table(request))
         status = collect(collected, other, comparisons, count, error);
     else if (status == STATUS_OK)
-        status = cli_metrics_print_comparisons(comparisons, count, two ? path : other,
-                                               two ? other : path, &request->view, stdout, error);
+        status = cli_metrics_print_comparisons(comparisons, count, path, other, &request->view,
+                                               stdout, error);
     for (int i = 0; i < count && status == STATUS_OK; i++)
         note_comparison(request, &comparisons[i]);
     free(comparisons);

@@ -206,9 +206,9 @@ static Status compare_adapters(Evaluation *evaluation, Error *error)
         EvalComparison *comparison = &evaluation->comparisons[i];
         int count = 0;
         *comparison = (EvalComparison){.first = first, .other = &evaluation->results[i + 1]};
-        TRY(metrics_compare(&comparison->other->predictions, comparison->other->adapter->name,
-                            &first->predictions, first->adapter->name, &evaluation->settings,
-                            &comparison->sets, &count, error));
+        TRY(metrics_compare(&first->predictions, first->adapter->name,
+                            &comparison->other->predictions, comparison->other->adapter->name,
+                            &evaluation->settings, &comparison->sets, &count, error));
     }
     return STATUS_OK;
 }

@@ -382,9 +382,9 @@ static CliTable *make_differences(bool keys)
         {.heading = "metric"},
         {.key = "a", .heading = "A", .unit = CLI_METRIC},
         {.key = "b", .heading = "B", .unit = CLI_METRIC},
-        {.key = "difference", .heading = "A - B", .unit = CLI_CHANGE},
+        {.key = "difference", .heading = "B - A", .unit = CLI_CHANGE},
         {.key = "", .heading = "95% interval", .unit = CLI_INTERVAL},
-        {.heading = "A - B", .unit = CLI_FOREST},
+        {.heading = "B - A", .unit = CLI_FOREST},
         {.heading = "p", .unit = CLI_P},
         {.key = "method", .hidden = !keys},
     };

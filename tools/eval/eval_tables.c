@@ -423,8 +423,8 @@ CliTable *eval_differences_table(const EvalComparison *comparisons, int count, E
         {.heading = "95% interval", .unit = CLI_INTERVAL},
         difference_axis(comparisons, count, both ? EVAL_FRAMES : level, axis),
         {.heading = "p", .unit = CLI_P},
-        {.heading = "AUROC", .unit = CLI_FRACTION, .hidden = both},
         {.heading = "baseline AUROC", .unit = CLI_FRACTION, .hidden = both},
+        {.heading = "AUROC", .unit = CLI_FRACTION, .hidden = both},
     };
     CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     for (int i = 0; i < count; i++) {

@@ -145,7 +145,7 @@ MetricsDifference metrics_delong_difference(const double *placements_a, const do
     const MetricsDelong a = metrics_delong(placements_a, labels, n);
     const MetricsDelong b = metrics_delong(placements_b, labels, n);
     const double error = sqrt(variance_of(placements_a, placements_b, labels, n).variance);
-    const double difference = a.auroc - b.auroc, reach = METRICS_NORMAL_975 * error;
+    const double difference = b.auroc - a.auroc, reach = METRICS_NORMAL_975 * error;
     MetricsDifference found = {.a = a.auroc,
                                .b = b.auroc,
                                .difference = difference,

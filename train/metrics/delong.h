@@ -45,7 +45,7 @@ MetricsDelong metrics_delong(const double *placements, const uint8_t *labels, si
 MetricsInterval metrics_delong_interval(const MetricsDelong *delong);
 
 /*
- * The difference a - b of the AUROCs of two scores of the same rows: index i of placements_a [n]
+ * The difference b - a of the AUROCs of two scores of the same rows: index i of placements_a [n]
  * and placements_b [n] is the same row. The interval is difference -+ z sqrt(variance); p is
  * two-sided, from the normal distribution. With variance 0, p is 1 for equal AUROCs. Otherwise the
  * test does not apply and interval and p are NaN: a perfect and a constant score, for example,

@@ -159,7 +159,7 @@ MetricsIntervals metrics_intervals_none(void);
 /* A metric compared between two score files. */
 typedef struct MetricsDifference {
     double a, b;
-    double difference;        /* a - b */
+    double difference;        /* b - a */
     MetricsInterval interval; /* 95 % interval of the difference */
     double p;                 /* two-sided p-value of "no difference"; NaN if undefined */
     bool p_lowest;            /* p is the lowest that the bootstrap can give: at most this */

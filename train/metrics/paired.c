@@ -200,7 +200,7 @@ typedef struct Level {
 static MetricsDifference undefined_difference(double a, double b)
 {
     return (MetricsDifference){
-        .a = a, .b = b, .difference = a - b, .interval = {NAN, NAN}, .p = NAN};
+        .a = a, .b = b, .difference = b - a, .interval = {NAN, NAN}, .p = NAN};
 }
 
 static Status level_points(const Level *level, Threads *threads, MetricsDifference *differences,
@@ -245,7 +245,7 @@ static void bootstrap_difference(double *a, const double *b, size_t resamples,
 {
     size_t defined = 0, not_above = 0, not_below = 0;
     for (size_t r = 0; r < resamples; r++) {
-        a[r] -= b[r];
+        a[r] = b[r] - a[r];
         defined += isnan(a[r]) ? 0 : 1;
         not_above += a[r] <= 0;
         not_below += a[r] >= 0;

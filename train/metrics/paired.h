@@ -8,7 +8,7 @@
 
 #include "train/metrics/uncertainty.h"
 
-/* The comparison of one data set. Differences are a - b, indexed by Metric. */
+/* The comparison of one data set. Differences are b - a, indexed by Metric. */
 typedef struct MetricsComparison {
     const char *dataset; /* of table a, borrowed */
     size_t frames;
