@@ -54,7 +54,7 @@ holds "heat maps change no score" cmp out plain
 [ "$(find maps -name '*.png' | wc -l | tr -d ' ')" = "$frames" ] || complain "not one heat map an image"
 [ "$(find maps -type f | wc -l | tr -d ' ')" = "$frames" ] || complain "something else is in the folder"
 for file in maps/*; do # an image of 64 pixels has panels of 320: docs/formats.md
-    [ "$(png_size "$file")" = "1056 442" ] || complain "$file is $(png_size "$file")"
+    [ "$(png_size "$file")" = "1056 462" ] || complain "$file is $(png_size "$file")"
 done
 predict 0 "a heat map is an image" maps/*.png
 says "do not look like aligned face crops"
@@ -69,6 +69,14 @@ predict 0 "equal stems and the same image twice" --explain names "$one" "$two" "
 for file in names/*-2.png; do
     holds "the same image twice: numbered" cmp "$file" "${file%-2.png}.png"
 done
+# The picture has the name of the image: two names of one image differ, also if a name is long, not
+# ASCII, or has control characters.
+long=$(printf 'long%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20)
+mkdir named
+for name in a b "$long" "caf\303\251" "$(printf 'x\tz')"; do cp "$one" "named/$name.png"; done
+predict 0 "names in heat maps" --explain headed named
+[ "$(find headed -name '*.png' -exec cksum {} + | cut -d ' ' -f 1 | sort -u | wc -l)" -eq 5 ] || complain "two names have the same heat map"
+[ "$(png_size headed/a.png)" = "1056 462" ] || complain "a heat map with a name is $(png_size headed/a.png)"
 cp "$one" own.png
 cp own.png own.before
 predict 1 "a heat map never replaces an image" --explain . own.png
@@ -217,7 +225,7 @@ says "heat maps are written"
 [ "$(tail -n 1 out)" = "]" ] || complain "the JSON is not ended"
 [ -z "$(find stopped -type f ! -name '*.png')" ] || complain "left something half-written"
 for file in stopped/*.png; do
-    [ "$(png_size "$file") $(tail -c 8 "$file" | head -c 4)" = "1056 442 IEND" ] || complain "$file is cut short"
+    [ "$(png_size "$file") $(tail -c 8 "$file" | head -c 4)" = "1056 462 IEND" ] || complain "$file is cut short"
 done
 
 finish

@@ -318,13 +318,15 @@ static Status read_crop(Painter *painter, const char *file, Error *error)
     return status;
 }
 
-/* Draws the heat maps of painter->crop and writes them to `path`. */
-static Status paint(Painter *painter, double p_fake, const char *path, Error *error)
+/* Draws the heat maps of painter->crop, the image `name`, and writes them to `path`. */
+static Status paint(Painter *painter, const char *name, double p_fake, const char *path,
+                    Error *error)
 {
     const VitConfig *config = &painter->model->vit->config;
     train_normalize(config, painter->crop, 1, painter->model->threads, painter->pixels);
     vit_explain(painter->explainer, painter->pixels, painter->rollout, painter->gradient);
-    const CliHeatmap heatmap = {.image = painter->crop,
+    const CliHeatmap heatmap = {.name = name,
+                                .image = painter->crop,
                                 .size = config->image_size,
                                 .grid = vit_explain_grid(config),
                                 .patch = config->patch_size,
@@ -367,7 +369,7 @@ static Status explain_draw(Explain *explain, CliModel *model, const DataList *li
             cli_warn("%s", reason.message);
             explain->failed++;
         } else {
-            status = paint(&painter, fake, explain->files[i], error);
+            status = paint(&painter, list->frames[i].path, fake, explain->files[i], error);
             drawn += status == STATUS_OK;
         }
         cli_progress_show(&progress, i + 1, list->count, 0);

@@ -7,10 +7,14 @@
 #include "tools/report/heatmap.h"
 
 #include "data/image/preprocess.h"
+#include "tensor/base/mem.h"
+#include "tensor/base/text.h"
 
 #include <assert.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -30,81 +34,181 @@ static const uint8_t white[3] = {255, 255, 255}, ink[3] = {32, 32, 32};
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
-/* The glyphs needed here: 5 x 7 dots, and two rows for descenders. */
-
+/*
+ * Glyphs of 8 x 8 dots for printable ASCII, drawn with SCALE pixels per dot: the public domain font
+ * font8x8 by Daniel Hepper, after the font of IBM's VGA. One byte per row; bit 0 is the left dot.
+ */
 enum {
-    CLI_GLYPH_SCALE = 2,                     /* pixels per dot, in each direction */
-    CLI_GLYPH_HEIGHT = 9 * CLI_GLYPH_SCALE,  /* pixels */
-    CLI_GLYPH_ADVANCE = 6 * CLI_GLYPH_SCALE, /* distance between glyphs */
+    SCALE = 2,
+    DOTS = 8,             /* rows and columns of a glyph */
+    GLYPH = DOTS * SCALE, /* height and distance of glyphs in pixels */
+    GLYPHS = '~' - ' ' + 1,
 };
 
-enum { COLUMNS = 5, ROWS = 9, CHARACTERS = 128 };
-
 /* clang-format off */
-static const char *const glyphs[CHARACTERS][ROWS] = {
-    [' '] = {"     ", "     ", "     ", "     ", "     ", "     ", "     ", "     ", "     "},
-    ['.'] = {"     ", "     ", "     ", "     ", "     ", " ##  ", " ##  ", "     ", "     "},
-    ['0'] = {" ### ", "#   #", "#  ##", "# # #", "##  #", "#   #", " ### ", "     ", "     "},
-    ['1'] = {"  #  ", " ##  ", "  #  ", "  #  ", "  #  ", "  #  ", " ### ", "     ", "     "},
-    ['2'] = {" ### ", "#   #", "    #", "   # ", "  #  ", " #   ", "#####", "     ", "     "},
-    ['3'] = {"#### ", "    #", "    #", " ### ", "    #", "    #", "#### ", "     ", "     "},
-    ['4'] = {"   # ", "  ## ", " # # ", "#  # ", "#####", "   # ", "   # ", "     ", "     "},
-    ['5'] = {"#####", "#    ", "#### ", "    #", "    #", "#   #", " ### ", "     ", "     "},
-    ['6'] = {"  ## ", " #   ", "#    ", "#### ", "#   #", "#   #", " ### ", "     ", "     "},
-    ['7'] = {"#####", "    #", "   # ", "  #  ", "  #  ", "  #  ", "  #  ", "     ", "     "},
-    ['8'] = {" ### ", "#   #", "#   #", " ### ", "#   #", "#   #", " ### ", "     ", "     "},
-    ['9'] = {" ### ", "#   #", "#   #", " ####", "    #", "   # ", " ##  ", "     ", "     "},
-    ['_'] = {"     ", "     ", "     ", "     ", "     ", "     ", "     ", "     ", "#####"},
-    ['a'] = {"     ", "     ", " ### ", "    #", " ####", "#   #", " ####", "     ", "     "},
-    ['d'] = {"    #", "    #", " ####", "#   #", "#   #", "#   #", " ####", "     ", "     "},
-    ['e'] = {"     ", "     ", " ### ", "#   #", "#####", "#    ", " ### ", "     ", "     "},
-    ['f'] = {"  ## ", " #  #", " #   ", "###  ", " #   ", " #   ", " #   ", "     ", "     "},
-    ['g'] = {"     ", "     ", " ####", "#   #", "#   #", "#   #", " ####", "    #", " ### "},
-    ['i'] = {"  #  ", "     ", " ##  ", "  #  ", "  #  ", "  #  ", " ### ", "     ", "     "},
-    ['k'] = {"#    ", "#    ", "#  # ", "# #  ", "##   ", "# #  ", "#  # ", "     ", "     "},
-    ['l'] = {" ##  ", "  #  ", "  #  ", "  #  ", "  #  ", "  #  ", " ### ", "     ", "     "},
-    ['m'] = {"     ", "     ", "## # ", "# # #", "# # #", "# # #", "# # #", "     ", "     "},
-    ['n'] = {"     ", "     ", "#### ", "#   #", "#   #", "#   #", "#   #", "     ", "     "},
-    ['o'] = {"     ", "     ", " ### ", "#   #", "#   #", "#   #", " ### ", "     ", "     "},
-    ['p'] = {"     ", "     ", "#### ", "#   #", "#   #", "#   #", "#### ", "#    ", "#    "},
-    ['r'] = {"     ", "     ", "# ## ", "##  #", "#    ", "#    ", "#    ", "     ", "     "},
-    ['t'] = {" #   ", " #   ", "###  ", " #   ", " #   ", " #  #", "  ## ", "     ", "     "},
-    ['u'] = {"     ", "     ", "#   #", "#   #", "#   #", "#  ##", " ## #", "     ", "     "},
-    ['w'] = {"     ", "     ", "#   #", "#   #", "# # #", "# # #", " # # ", "     ", "     "},
-    ['x'] = {"     ", "     ", "#   #", " # # ", "  #  ", " # # ", "#   #", "     ", "     "},
+static const uint8_t glyphs[GLYPHS][DOTS] = {
+    [' ' - ' '] = {0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00},
+    ['!' - ' '] = {0x18, 0x3c, 0x3c, 0x18, 0x18, 0x00, 0x18, 0x00},
+    ['"' - ' '] = {0x36, 0x36, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00},
+    ['#' - ' '] = {0x36, 0x36, 0x7f, 0x36, 0x7f, 0x36, 0x36, 0x00},
+    ['$' - ' '] = {0x0c, 0x3e, 0x03, 0x1e, 0x30, 0x1f, 0x0c, 0x00},
+    ['%' - ' '] = {0x00, 0x63, 0x33, 0x18, 0x0c, 0x66, 0x63, 0x00},
+    ['&' - ' '] = {0x1c, 0x36, 0x1c, 0x6e, 0x3b, 0x33, 0x6e, 0x00},
+    ['\'' - ' '] = {0x06, 0x06, 0x03, 0x00, 0x00, 0x00, 0x00, 0x00},
+    ['(' - ' '] = {0x18, 0x0c, 0x06, 0x06, 0x06, 0x0c, 0x18, 0x00},
+    [')' - ' '] = {0x06, 0x0c, 0x18, 0x18, 0x18, 0x0c, 0x06, 0x00},
+    ['*' - ' '] = {0x00, 0x66, 0x3c, 0xff, 0x3c, 0x66, 0x00, 0x00},
+    ['+' - ' '] = {0x00, 0x0c, 0x0c, 0x3f, 0x0c, 0x0c, 0x00, 0x00},
+    [',' - ' '] = {0x00, 0x00, 0x00, 0x00, 0x00, 0x0c, 0x0c, 0x06},
+    ['-' - ' '] = {0x00, 0x00, 0x00, 0x3f, 0x00, 0x00, 0x00, 0x00},
+    ['.' - ' '] = {0x00, 0x00, 0x00, 0x00, 0x00, 0x0c, 0x0c, 0x00},
+    ['/' - ' '] = {0x60, 0x30, 0x18, 0x0c, 0x06, 0x03, 0x01, 0x00},
+    ['0' - ' '] = {0x3e, 0x63, 0x73, 0x7b, 0x6f, 0x67, 0x3e, 0x00},
+    ['1' - ' '] = {0x0c, 0x0e, 0x0c, 0x0c, 0x0c, 0x0c, 0x3f, 0x00},
+    ['2' - ' '] = {0x1e, 0x33, 0x30, 0x1c, 0x06, 0x33, 0x3f, 0x00},
+    ['3' - ' '] = {0x1e, 0x33, 0x30, 0x1c, 0x30, 0x33, 0x1e, 0x00},
+    ['4' - ' '] = {0x38, 0x3c, 0x36, 0x33, 0x7f, 0x30, 0x78, 0x00},
+    ['5' - ' '] = {0x3f, 0x03, 0x1f, 0x30, 0x30, 0x33, 0x1e, 0x00},
+    ['6' - ' '] = {0x1c, 0x06, 0x03, 0x1f, 0x33, 0x33, 0x1e, 0x00},
+    ['7' - ' '] = {0x3f, 0x33, 0x30, 0x18, 0x0c, 0x0c, 0x0c, 0x00},
+    ['8' - ' '] = {0x1e, 0x33, 0x33, 0x1e, 0x33, 0x33, 0x1e, 0x00},
+    ['9' - ' '] = {0x1e, 0x33, 0x33, 0x3e, 0x30, 0x18, 0x0e, 0x00},
+    [':' - ' '] = {0x00, 0x0c, 0x0c, 0x00, 0x00, 0x0c, 0x0c, 0x00},
+    [';' - ' '] = {0x00, 0x0c, 0x0c, 0x00, 0x00, 0x0c, 0x0c, 0x06},
+    ['<' - ' '] = {0x18, 0x0c, 0x06, 0x03, 0x06, 0x0c, 0x18, 0x00},
+    ['=' - ' '] = {0x00, 0x00, 0x3f, 0x00, 0x00, 0x3f, 0x00, 0x00},
+    ['>' - ' '] = {0x06, 0x0c, 0x18, 0x30, 0x18, 0x0c, 0x06, 0x00},
+    ['?' - ' '] = {0x1e, 0x33, 0x30, 0x18, 0x0c, 0x00, 0x0c, 0x00},
+    ['@' - ' '] = {0x3e, 0x63, 0x7b, 0x7b, 0x7b, 0x03, 0x1e, 0x00},
+    ['A' - ' '] = {0x0c, 0x1e, 0x33, 0x33, 0x3f, 0x33, 0x33, 0x00},
+    ['B' - ' '] = {0x3f, 0x66, 0x66, 0x3e, 0x66, 0x66, 0x3f, 0x00},
+    ['C' - ' '] = {0x3c, 0x66, 0x03, 0x03, 0x03, 0x66, 0x3c, 0x00},
+    ['D' - ' '] = {0x1f, 0x36, 0x66, 0x66, 0x66, 0x36, 0x1f, 0x00},
+    ['E' - ' '] = {0x7f, 0x46, 0x16, 0x1e, 0x16, 0x46, 0x7f, 0x00},
+    ['F' - ' '] = {0x7f, 0x46, 0x16, 0x1e, 0x16, 0x06, 0x0f, 0x00},
+    ['G' - ' '] = {0x3c, 0x66, 0x03, 0x03, 0x73, 0x66, 0x7c, 0x00},
+    ['H' - ' '] = {0x33, 0x33, 0x33, 0x3f, 0x33, 0x33, 0x33, 0x00},
+    ['I' - ' '] = {0x1e, 0x0c, 0x0c, 0x0c, 0x0c, 0x0c, 0x1e, 0x00},
+    ['J' - ' '] = {0x78, 0x30, 0x30, 0x30, 0x33, 0x33, 0x1e, 0x00},
+    ['K' - ' '] = {0x67, 0x66, 0x36, 0x1e, 0x36, 0x66, 0x67, 0x00},
+    ['L' - ' '] = {0x0f, 0x06, 0x06, 0x06, 0x46, 0x66, 0x7f, 0x00},
+    ['M' - ' '] = {0x63, 0x77, 0x7f, 0x7f, 0x6b, 0x63, 0x63, 0x00},
+    ['N' - ' '] = {0x63, 0x67, 0x6f, 0x7b, 0x73, 0x63, 0x63, 0x00},
+    ['O' - ' '] = {0x1c, 0x36, 0x63, 0x63, 0x63, 0x36, 0x1c, 0x00},
+    ['P' - ' '] = {0x3f, 0x66, 0x66, 0x3e, 0x06, 0x06, 0x0f, 0x00},
+    ['Q' - ' '] = {0x1e, 0x33, 0x33, 0x33, 0x3b, 0x1e, 0x38, 0x00},
+    ['R' - ' '] = {0x3f, 0x66, 0x66, 0x3e, 0x36, 0x66, 0x67, 0x00},
+    ['S' - ' '] = {0x1e, 0x33, 0x07, 0x0e, 0x38, 0x33, 0x1e, 0x00},
+    ['T' - ' '] = {0x3f, 0x2d, 0x0c, 0x0c, 0x0c, 0x0c, 0x1e, 0x00},
+    ['U' - ' '] = {0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x3f, 0x00},
+    ['V' - ' '] = {0x33, 0x33, 0x33, 0x33, 0x33, 0x1e, 0x0c, 0x00},
+    ['W' - ' '] = {0x63, 0x63, 0x63, 0x6b, 0x7f, 0x77, 0x63, 0x00},
+    ['X' - ' '] = {0x63, 0x63, 0x36, 0x1c, 0x1c, 0x36, 0x63, 0x00},
+    ['Y' - ' '] = {0x33, 0x33, 0x33, 0x1e, 0x0c, 0x0c, 0x1e, 0x00},
+    ['Z' - ' '] = {0x7f, 0x63, 0x31, 0x18, 0x4c, 0x66, 0x7f, 0x00},
+    ['[' - ' '] = {0x1e, 0x06, 0x06, 0x06, 0x06, 0x06, 0x1e, 0x00},
+    ['\\' - ' '] = {0x03, 0x06, 0x0c, 0x18, 0x30, 0x60, 0x40, 0x00},
+    [']' - ' '] = {0x1e, 0x18, 0x18, 0x18, 0x18, 0x18, 0x1e, 0x00},
+    ['^' - ' '] = {0x08, 0x1c, 0x36, 0x63, 0x00, 0x00, 0x00, 0x00},
+    ['_' - ' '] = {0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff},
+    ['`' - ' '] = {0x0c, 0x0c, 0x18, 0x00, 0x00, 0x00, 0x00, 0x00},
+    ['a' - ' '] = {0x00, 0x00, 0x1e, 0x30, 0x3e, 0x33, 0x6e, 0x00},
+    ['b' - ' '] = {0x07, 0x06, 0x06, 0x3e, 0x66, 0x66, 0x3b, 0x00},
+    ['c' - ' '] = {0x00, 0x00, 0x1e, 0x33, 0x03, 0x33, 0x1e, 0x00},
+    ['d' - ' '] = {0x38, 0x30, 0x30, 0x3e, 0x33, 0x33, 0x6e, 0x00},
+    ['e' - ' '] = {0x00, 0x00, 0x1e, 0x33, 0x3f, 0x03, 0x1e, 0x00},
+    ['f' - ' '] = {0x1c, 0x36, 0x06, 0x0f, 0x06, 0x06, 0x0f, 0x00},
+    ['g' - ' '] = {0x00, 0x00, 0x6e, 0x33, 0x33, 0x3e, 0x30, 0x1f},
+    ['h' - ' '] = {0x07, 0x06, 0x36, 0x6e, 0x66, 0x66, 0x67, 0x00},
+    ['i' - ' '] = {0x0c, 0x00, 0x0e, 0x0c, 0x0c, 0x0c, 0x1e, 0x00},
+    ['j' - ' '] = {0x30, 0x00, 0x30, 0x30, 0x30, 0x33, 0x33, 0x1e},
+    ['k' - ' '] = {0x07, 0x06, 0x66, 0x36, 0x1e, 0x36, 0x67, 0x00},
+    ['l' - ' '] = {0x0e, 0x0c, 0x0c, 0x0c, 0x0c, 0x0c, 0x1e, 0x00},
+    ['m' - ' '] = {0x00, 0x00, 0x33, 0x7f, 0x7f, 0x6b, 0x63, 0x00},
+    ['n' - ' '] = {0x00, 0x00, 0x1f, 0x33, 0x33, 0x33, 0x33, 0x00},
+    ['o' - ' '] = {0x00, 0x00, 0x1e, 0x33, 0x33, 0x33, 0x1e, 0x00},
+    ['p' - ' '] = {0x00, 0x00, 0x3b, 0x66, 0x66, 0x3e, 0x06, 0x0f},
+    ['q' - ' '] = {0x00, 0x00, 0x6e, 0x33, 0x33, 0x3e, 0x30, 0x78},
+    ['r' - ' '] = {0x00, 0x00, 0x3b, 0x6e, 0x66, 0x06, 0x0f, 0x00},
+    ['s' - ' '] = {0x00, 0x00, 0x3e, 0x03, 0x1e, 0x30, 0x1f, 0x00},
+    ['t' - ' '] = {0x08, 0x0c, 0x3e, 0x0c, 0x0c, 0x2c, 0x18, 0x00},
+    ['u' - ' '] = {0x00, 0x00, 0x33, 0x33, 0x33, 0x33, 0x6e, 0x00},
+    ['v' - ' '] = {0x00, 0x00, 0x33, 0x33, 0x33, 0x1e, 0x0c, 0x00},
+    ['w' - ' '] = {0x00, 0x00, 0x63, 0x6b, 0x7f, 0x7f, 0x36, 0x00},
+    ['x' - ' '] = {0x00, 0x00, 0x63, 0x36, 0x1c, 0x36, 0x63, 0x00},
+    ['y' - ' '] = {0x00, 0x00, 0x33, 0x33, 0x33, 0x3e, 0x30, 0x1f},
+    ['z' - ' '] = {0x00, 0x00, 0x3f, 0x19, 0x0c, 0x26, 0x3f, 0x00},
+    ['{' - ' '] = {0x38, 0x0c, 0x0c, 0x07, 0x0c, 0x0c, 0x38, 0x00},
+    ['|' - ' '] = {0x18, 0x18, 0x18, 0x00, 0x18, 0x18, 0x18, 0x00},
+    ['}' - ' '] = {0x07, 0x0c, 0x0c, 0x38, 0x0c, 0x0c, 0x07, 0x00},
+    ['~' - ' '] = {0x6e, 0x3b, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00},
 };
 /* clang-format on */
 
-/* The width of `text` in pixels. */
-static int text_width(const char *text)
+/* For characters outside ASCII: an empty box. */
+static const uint8_t unknown_glyph[DOTS] = {0x7f, 0x41, 0x41, 0x41, 0x41, 0x41, 0x7f, 0x00};
+
+/* True if `byte` continues a character of UTF-8. */
+static bool continues(char byte)
 {
-    return (int)strlen(text) * CLI_GLYPH_ADVANCE - (CLI_GLYPH_ADVANCE - COLUMNS * CLI_GLYPH_SCALE);
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* The width of UTF-8 text in pixels. */
+static int width_of(const char *text)
+{
+    int width = 0;
+    for (const char *p = text; *p; p++)
+        width += continues(*p) ? 0 : GLYPH;
+    return width;
 }
 
 static void draw_dot(DataImage *image, int x, int y, const uint8_t rgb[3])
 {
-    for (int i = 0; i < CLI_GLYPH_SCALE; i++)
-        for (int j = 0; j < CLI_GLYPH_SCALE; j++)
+    for (int i = 0; i < SCALE; i++)
+        for (int j = 0; j < SCALE; j++)
             memcpy(image->pixels + 3 * ((size_t)(y + i) * (size_t)image->width + (size_t)(x + j)),
                    rgb, 3);
 }
 
 /*
- * Draws text with its upper left corner at (x, y) in the colour `rgb`. It must fit into the image,
- * and all characters must have a glyph (asserted).
+ * Draws UTF-8 text without control characters with its upper left corner at (x, y) in the colour
+ * `rgb`. It must fit into the image (asserted).
  */
-static void text_draw(DataImage *image, int x, int y, const char *text, const uint8_t rgb[3])
+static void draw_text(DataImage *image, int x, int y, const char *text, const uint8_t rgb[3])
 {
-    assert(x >= 0 && y >= 0 && y + CLI_GLYPH_HEIGHT <= image->height);
-    assert(x + text_width(text) <= image->width);
-    for (; *text; text++, x += CLI_GLYPH_ADVANCE) {
-        const unsigned char character = (unsigned char)*text;
-        assert(character < CHARACTERS && glyphs[character][0] && "no such glyph");
-        for (int row = 0; row < ROWS; row++)
-            for (int column = 0; column < COLUMNS; column++)
-                if (glyphs[character][row][column] == '#')
-                    draw_dot(image, x + column * CLI_GLYPH_SCALE, y + row * CLI_GLYPH_SCALE, rgb);
+    assert(x >= 0 && y >= 0 && y + GLYPH <= image->height);
+    assert(x + width_of(text) <= image->width);
+    for (const char *p = text; *p; p++) {
+        if (continues(*p))
+            continue;
+        const bool known = *p >= ' ' && *p <= '~';
+        const uint8_t *glyph = known ? glyphs[*p - ' '] : unknown_glyph;
+        for (int row = 0; row < DOTS; row++)
+            for (int column = 0; column < DOTS; column++)
+                if (glyph[row] >> column & 1)
+                    draw_dot(image, x + column * SCALE, y + row * SCALE, rgb);
+        x += GLYPH;
     }
+}
+
+/* Draws the name of a file; of one that is too long, "..." and its end. */
+static Status draw_name(DataImage *image, int x, int y, const char *name, Error *error)
+{
+    const int room = image->width - 2 * x;
+    char *text = text_printed(name);
+    if (!text)
+        return mem_full(0, "a heat map", error);
+    const char *end = text;
+    if (width_of(text) > room) {
+        draw_text(image, x, y, "...", ink);
+        x += 3 * GLYPH;
+        while (continues(*end) || width_of(end) > room - 3 * GLYPH)
+            end++;
+    }
+    draw_text(image, x, y, end, ink);
+    free(text);
+    return STATUS_OK;
 }
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
@@ -120,7 +224,7 @@ static void picture_size(int size, int *width, int *height)
 {
     const int panel = panel_size(size);
     *width = PANELS * panel + (PANELS + 1) * MARGIN;
-    *height = 2 * MARGIN + 2 * CLI_GLYPH_HEIGHT + 3 * GAP + panel + BAR;
+    *height = 2 * MARGIN + 3 * GLYPH + 4 * GAP + panel + BAR;
 }
 
 /* ---- colours --------------------------------------------------------------------------------- */
@@ -256,10 +360,10 @@ static void draw_bar(DataImage *picture, const Map *map, int x, int y, int panel
     const double unit = map->mean > 0 ? map->mean : 1; /* mean 0: an all-zero map */
     char label[LABEL_SIZE];
     snprintf(label, sizeof label, "%.2f", map->least / unit);
-    text_draw(picture, x, below, label, ink);
+    draw_text(picture, x, below, label, ink);
     snprintf(label, sizeof label, "%.2f", map->most / unit);
-    text_draw(picture, x + panel - text_width(label), below, label, ink);
-    text_draw(picture, x + (panel - text_width("x mean")) / 2, below, "x mean", ink);
+    draw_text(picture, x + panel - width_of(label), below, label, ink);
+    draw_text(picture, x + (panel - width_of("x mean")) / 2, below, "x mean", ink);
 }
 
 Status cli_heatmap_draw(const CliHeatmap *heatmap, DataImage *picture, Error *error)
@@ -285,10 +389,11 @@ Status cli_heatmap_draw(const CliHeatmap *heatmap, DataImage *picture, Error *er
         static const char *const titles[PANELS] = {"network input", "attention rollout",
                                                    "gradient x attention"};
         const float *const maps[PANELS] = {NULL, heatmap->rollout, heatmap->gradient};
-        const int top = MARGIN + CLI_GLYPH_HEIGHT + GAP, bar = top + panel + GAP;
+        const int titles_top = MARGIN + GLYPH + GAP;
+        const int top = titles_top + GLYPH + GAP, bar = top + panel + GAP;
         for (int i = 0; i < PANELS; i++) {
             const int x = MARGIN + i * (panel + MARGIN);
-            text_draw(picture, x, MARGIN, titles[i], ink);
+            draw_text(picture, x, titles_top, titles[i], ink);
             draw_image(picture, &large, x, top);
             if (!maps[i])
                 continue;
@@ -298,7 +403,8 @@ Status cli_heatmap_draw(const CliHeatmap *heatmap, DataImage *picture, Error *er
         }
         char score[LABEL_SIZE];
         snprintf(score, sizeof score, "p_fake %.4f", heatmap->p_fake);
-        text_draw(picture, MARGIN, bar, score, ink);
+        draw_text(picture, MARGIN, bar, score, ink);
+        status = draw_name(picture, MARGIN, MARGIN, heatmap->name, error);
     }
     data_resizer_free(&resizer);
     data_image_free(&large);

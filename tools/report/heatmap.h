@@ -3,10 +3,11 @@
  *
  *     network input | attention rollout | gradient x attention
  *
- * with p_fake below the first panel and a colour bar below each of the others. The bar goes from
- * the smallest to the largest relevance of a patch, in multiples of the mean; 1 is the value of a
- * uniform map. It spans at least one mean, so that a nearly uniform map looks uniform. Each map has
- * its own scale: colours compare patches within a map, not between images.
+ * with the path of the image above the panels, p_fake below the first panel and a colour bar below
+ * each of the others. The bar goes from the smallest to the largest relevance of a patch, in
+ * multiples of the mean; 1 is the value of a uniform map. It spans at least one mean, so that a
+ * nearly uniform map looks uniform. Each map has its own scale: colours compare patches within a
+ * map, not between images.
  *
  * Tests: tests/test_predict.sh.
  */
@@ -16,6 +17,7 @@
 #include "data/image/image.h"
 
 typedef struct CliHeatmap {
+    const char *name;                /* path of the image: the heading; any bytes */
     const uint8_t *image;            /* [size,size,3], 8-bit RGB */
     int size;                        /* S */
     int grid, patch;                 /* G patches of P pixels per side: G P <= S */
