@@ -20,6 +20,10 @@ refuses() { # WHAT TEXT COMMAND...: exit code 1, and the last line of stderr con
 
 holds "one thread" "$L" demo --quick --seed 3 --threads 1 --out one
 cp out table
+holds "the last line is the path of a page" test "$(tail -n 1 table)" = "Open this page in a browser: one/report.html"
+holds "which compares the methods" grep -q '<td><b>[0-9.]*</b>' one/report.html
+with_jpeg && holds "with thumbnails" grep -q 'src="data:image/jpeg' one/report.html
+holds "on both data sets" grep -q 'adapter</th><th scope="col">seen</th><th scope="col">unseen</th>' one/report.html
 holds "the table is on stdout" grep -q '^  all unseen  *[01]\.[0-9]*  *[01]\.[0-9]*$' table
 holds "it tells the seed" grep -q 'seed 3' table
 holds "two threads" "$L" demo --quick --seed 3 --threads 2 --quiet --out two
@@ -28,6 +32,9 @@ holds "quiet" test ! -s messages
 for file in backbone/model.safetensors probe.safetensors ln.safetensors data/splice/000_001/000.png; do
     holds "the same bits in $file" cmp "one/$file" "two/$file"
 done
+# The page names its folder.
+for d in one two; do sed 's/\btwo\b/one/g' $d/report.html >$d.html; done
+holds "the same page" cmp one.html two.html
 # shellcheck disable=SC2016 # the inner shell expands it
 holds "the same scores" sh -c 'for d in one two; do grep -E "auroc|\"(swap|warp|splice)" $d/demo.json >$d.txt; done
     cmp one.txt two.txt'

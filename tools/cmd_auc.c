@@ -26,40 +26,6 @@ typedef struct Request {
     int count;
 } Request;
 
-/* Writes the HTML report of one score file: an evaluation without model and lists. */
-static Status write_report(const Request *request, const char *path,
-                           const MetricsPredictions *predictions, MetricsReport *reports, int count,
-                           Error *error)
-{
-    EvalSet *sets = calloc(count, sizeof *sets);
-    MetricsScores *scores = NULL;
-    int gathered = 0;
-    if (!sets)
-        return mem_full(0, "the report", error);
-    Status status = metrics_scores_gather(predictions, &scores, &gathered, error);
-    if (status == STATUS_OK) {
-        for (int i = 0; i < count; i++)
-            sets[i].name = reports[i].dataset;
-        const EvalSets all = {.sets = sets, .set_count = count, .count = predictions->count};
-        const EvalResult result = {
-            .sets = &all,
-            .provenance = {.seed = request->settings.seed, .ci = request->settings.mode},
-            .predictions = *predictions,
-            .scores = scores,
-            .reports = reports};
-        const Report report = {
-            .subject = path,
-            .results = &result,
-            .count = 1,
-            .resamples = request->settings.mode == METRICS_CI_OFF ? 0 : request->settings.resamples,
-            .thumbnails = request->thumbnails};
-        status = report_write_file(request->report, &report, error);
-    }
-    metrics_scores_free(scores, gathered);
-    free(sets);
-    return status;
-}
-
 static Status show(const Request *request, const char *path, Error *error)
 {
     MetricsPredictions predictions;
@@ -73,8 +39,12 @@ static Status show(const Request *request, const char *path, Error *error)
                      ? metrics_reports_write_json(stdout, reports, count, error)
                      : cli_metrics_print(reports, count, &request->view, stdout, error);
     }
-    if (status == STATUS_OK && request->report)
-        status = write_report(request, path, &predictions, reports, count, error);
+    if (status == STATUS_OK && request->report) {
+        const ReportScores scores = {
+            .predictions = &predictions, .reports = reports, .set_count = count};
+        status = report_write_scores(request->report, path, &scores, 1, &request->settings,
+                                     request->thumbnails, error);
+    }
     if (status == STATUS_OK)
         cli_metrics_print_methods(request->arguments, &request->settings, reports, count);
     metrics_reports_free(reports, count);

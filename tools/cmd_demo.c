@@ -11,6 +11,7 @@
 #include "tensor/base/file.h"
 #include "tools/cli/cli.h"
 #include "tools/demo/demo.h"
+#include "tools/report/report.h"
 #include "train/json.h"
 #include "train/plan.h"
 
@@ -47,12 +48,15 @@ typedef struct Outcome {
 
 /* ---- the folder ------------------------------------------------------------------------------ */
 
+/* The page of the evaluation. */
+#define REPORT "report.html"
+
 /*
  * A demo folder is recognised by demo.json, which is written first. Only files that the demo writes
  * are ever deleted, and none if the folder contains any other file.
  */
-static const char *const own_names[] = {DEMO_BACKBONE, DEMO_DATA, "probe.safetensors",
-                                        "ln.safetensors", "demo.json"};
+static const char *const own_names[] = {DEMO_BACKBONE,    DEMO_DATA,   "probe.safetensors",
+                                        "ln.safetensors", "demo.json", REPORT};
 enum { OWN_NAMES = sizeof own_names / sizeof own_names[0] };
 
 static bool is_own(const char *name)
@@ -286,13 +290,13 @@ static json_t *outcome_json(const Demo *demo, const Outcome *outcome)
     json_t *results = json_array();
     for (int i = 0; i < DEMO_METHODS; i++)
         train_json_append(results, score_json(demo, &outcome->scores[i], i));
-    return json_pack("{s:b, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:f, s:[s,s,s,s]}", "finished",
-                     1, "seed", (json_int_t)demo->seed, "videos_per_source", demo->scale->videos,
-                     "frames_per_video", demo->scale->frames, "size", DEMO_SIZE, "seen_families",
-                     families_json(true), "unseen_families", families_json(false), "pretraining",
-                     pretraining_json(&outcome->pretraining), "results", results, "seconds",
-                     outcome->seconds, "files", DEMO_DATA, DEMO_BACKBONE, outcome->scores[0].file,
-                     outcome->scores[1].file);
+    return json_pack("{s:b, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:f, s:[s,s,s,s,s]}",
+                     "finished", 1, "seed", (json_int_t)demo->seed, "videos_per_source",
+                     demo->scale->videos, "frames_per_video", demo->scale->frames, "size",
+                     DEMO_SIZE, "seen_families", families_json(true), "unseen_families",
+                     families_json(false), "pretraining", pretraining_json(&outcome->pretraining),
+                     "results", results, "seconds", outcome->seconds, "files", DEMO_DATA,
+                     DEMO_BACKBONE, outcome->scores[0].file, outcome->scores[1].file, REPORT);
 }
 
 static Status write_json(const Demo *demo, const Outcome *outcome, Error *error)
@@ -300,6 +304,23 @@ static Status write_json(const Demo *demo, const Outcome *outcome, Error *error)
     char path[FILE_PATH_SIZE];
     TRY(file_join(path, demo->out, "demo.json", error));
     return train_json_save(outcome_json(demo, outcome), path, 17, error);
+}
+
+/* ---- report.html ----------------------------------------------------------------------------- */
+
+static Status write_report(const Demo *demo, const Outcome *outcome, char path[FILE_PATH_SIZE],
+                           Error *error)
+{
+    const MetricsUncertainty settings = demo_uncertainty(demo);
+    ReportScores scores[DEMO_METHODS];
+    for (int i = 0; i < DEMO_METHODS; i++)
+        scores[i] = (ReportScores){.name = outcome->scores[i].method,
+                                   .predictions = &outcome->scores[i].predictions,
+                                   .reports = outcome->scores[i].reports,
+                                   .set_count = DEMO_SETS};
+    TRY(file_join(path, demo->out, REPORT, error));
+    return report_write_scores(path, demo->out, scores, DEMO_METHODS, &settings, REPORT_THUMBNAILS,
+                               error);
 }
 
 int cmd_demo(int argc, char **argv)
@@ -320,7 +341,7 @@ int cmd_demo(int argc, char **argv)
         .details = "Draws a synthetic data set of forged faces, pretrains a small vision "
                    "transformer on another task, and\ncompares a linear probe with LN-tuning on "
                    "forgery methods seen in training and on unseen ones. Writes\ndata, backbone, "
-                   "probe.safetensors, ln.safetensors and demo.json to DIR.",
+                   "probe.safetensors, ln.safetensors, demo.json and report.html to DIR.",
         .example = "lnclip demo --out demo-out\n"
                    "  lnclip eval --model demo-out/backbone --adapter demo-out/ln.safetensors \\\n"
                    "      --out scores warp=demo-out/data/lists/test/warp.txt,"
@@ -338,13 +359,19 @@ int cmd_demo(int argc, char **argv)
     Status status = threads_create(&demo.threads, arguments.threads, &error);
     if (status == STATUS_OK)
         status = perform(&demo, &outcome, &error);
+    char page[FILE_PATH_SIZE];
+    if (status == STATUS_OK)
+        status = write_report(&demo, &outcome, page, &error);
     if (status == STATUS_OK)
         status = write_json(&demo, &outcome, &error);
     if (status == STATUS_INTERRUPTED)
         status = cli_interrupted(demo.out, "the same command restarts the demo", &error);
     threads_destroy(demo.threads);
-    if (status != STATUS_OK)
-        return cli_report(&error);
-    print_table(&demo, &outcome);
-    return CLI_DONE;
+    if (status == STATUS_OK) {
+        print_table(&demo, &outcome);
+        printf("Open this page in a browser: %s\n", page);
+    }
+    for (int i = 0; i < DEMO_METHODS; i++)
+        demo_score_free(&outcome.scores[i]);
+    return status == STATUS_OK ? CLI_DONE : cli_report(&error);
 }

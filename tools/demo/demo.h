@@ -14,6 +14,7 @@
 #include "tools/cli/cli.h"
 
 #include "data/synth/synth.h"
+#include "train/metrics/reports.h"
 #include "vit/vit.h"
 
 /* The size of the demo. */
@@ -78,11 +79,23 @@ typedef struct DemoScore {
     double seen, unseen;                /* video AUROC of all real against the forgeries */
     double family[DATA_SYNTH_FAMILIES]; /* of each forgery method; NaN for real */
     double seconds;                     /* of training */
+    /* The scores of all test frames, as data sets "seen" and "unseen", and their metrics. */
+    MetricsPredictions predictions;
+    MetricsReport *reports; /* [DEMO_SETS] */
 } DemoScore;
+
+enum { DEMO_SETS = 2 };
+
+/* Frees predictions and reports. {0} is allowed. */
+void demo_score_free(DemoScore *score);
+
+/* The intervals of the reports. */
+MetricsUncertainty demo_uncertainty(const Demo *demo);
 
 /*
  * Trains method `index` on the seen forgery methods, writes its adapter, and scores all test
  * videos. No selection on the test videos: one run of fixed length, and its last state is used.
+ * Free the score with demo_score_free, also after a failure.
  */
 Status demo_method(const Demo *demo, int index, DemoScore *score, Error *error);
 

@@ -202,7 +202,7 @@ static Status group(const Trial *trial, const float *probabilities, const float 
             if (frame->label == 1 && seen_families[family_of(list, frame->source)] != (seen == 1))
                 continue;
             const MetricsPrediction row = {
-                .file = frame->path,
+                .file = frame->file,
                 .dataset = seen ? "seen" : "unseen",
                 .video = list->videos[frame->video],
                 .label = frame->label,
@@ -217,12 +217,21 @@ static Status group(const Trial *trial, const float *probabilities, const float 
     return STATUS_OK;
 }
 
-static Status sum_up(const MetricsPredictions *predictions, DemoScore *score, Error *error)
+MetricsUncertainty demo_uncertainty(const Demo *demo)
 {
-    MetricsReport *reports;
+    MetricsUncertainty uncertainty = metrics_uncertainty_defaults();
+    uncertainty.seed = demo->seed;
+    uncertainty.threads = demo->threads;
+    return uncertainty;
+}
+
+static Status sum_up(const Demo *demo, DemoScore *score, Error *error)
+{
+    const MetricsUncertainty uncertainty = demo_uncertainty(demo);
     int count;
-    TRY(metrics_reports(predictions, &reports, &count, error));
-    assert(count == 2);
+    TRY(metrics_reports_with(&score->predictions, &uncertainty, &score->reports, &count, error));
+    assert(count == DEMO_SETS);
+    const MetricsReport *reports = score->reports;
     score->seen = reports[0].video.auroc;
     score->unseen = reports[1].video.auroc;
     for (int r = 0; r < count; r++)
@@ -231,8 +240,13 @@ static Status sum_up(const MetricsPredictions *predictions, DemoScore *score, Er
                 if (strcmp(reports[r].sources[s].name, data_synth_name((DataSynthFamily)family)) ==
                     0)
                     score->family[family] = reports[r].sources[s].video.auroc;
-    metrics_reports_free(reports, count);
     return STATUS_OK;
+}
+
+void demo_score_free(DemoScore *score)
+{
+    metrics_reports_free(score->reports, score->reports ? DEMO_SETS : 0);
+    metrics_predictions_free(&score->predictions);
 }
 
 static Status test_trial(Trial *trial, DemoScore *score, Error *error)
@@ -248,14 +262,12 @@ static Status test_trial(Trial *trial, DemoScore *score, Error *error)
     scoring.batch_size = 64;
     scoring.stop = trial->demo->stop;
     scoring.margins = margins;
-    MetricsPredictions predictions = metrics_predictions_empty();
     Status status = train_score(trial->vit, &trial->head, &trial->test, 0, &scoring,
                                 trial->demo->threads, NULL, probabilities, error);
     if (status == STATUS_OK)
-        status = group(trial, probabilities, margins, &predictions, error);
+        status = group(trial, probabilities, margins, &score->predictions, error);
     if (status == STATUS_OK)
-        status = sum_up(&predictions, score, error);
-    metrics_predictions_free(&predictions);
+        status = sum_up(trial->demo, score, error);
     free(margins);
     free(probabilities);
     return status;
@@ -265,7 +277,9 @@ Status demo_method(const Demo *demo, int index, DemoScore *score, Error *error)
 {
     assert(index >= 0 && index < DEMO_METHODS);
     Trial trial = {.demo = demo, .method = &methods[index]};
-    *score = (DemoScore){.method = trial.method->name, .file = trial.method->file};
+    *score = (DemoScore){.method = trial.method->name,
+                         .file = trial.method->file,
+                         .predictions = metrics_predictions_empty()};
     score->family[DATA_SYNTH_REAL] = NAN;
     Status status = open_trial(&trial, error);
     if (status == STATUS_OK) {

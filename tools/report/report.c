@@ -553,7 +553,7 @@ static void write_provenance(FILE *stream, const Report *report)
         report_fact(stream, "intervals", "no bootstrap");
     fputs("</dl>\n", stream);
     for (int i = 0; i < report->count; i++)
-        if (report->results[i].adapter)
+        if (report->results[i].adapter && from->model)
             write_adapter(stream, report, &report->results[i]);
     fputs("</section>\n", stream);
 }
@@ -654,5 +654,78 @@ Status report_write_file(const char *path, const Report *report, Error *error)
     if (status == STATUS_OK)
         return file_commit(&writer, error);
     file_abort(&writer);
+    return status;
+}
+
+/* ---- scores ---------------------------------------------------------------------------------- */
+
+/* An evaluation of scores, with the memory that it points to. */
+typedef struct Scored {
+    EvalSet *sets;
+    EvalSets all;
+    EvalAdapter adapter; /* only its name */
+    int gathered;        /* number of result.scores */
+} Scored;
+
+static Status make_result(EvalResult *result, Scored *memory, const ReportScores *scores,
+                          const MetricsUncertainty *settings, Error *error)
+{
+    memory->sets = mem_new(scores->set_count, sizeof *memory->sets, "the report", error);
+    if (!memory->sets)
+        return error->status;
+    for (int i = 0; i < scores->set_count; i++)
+        memory->sets[i].name = scores->reports[i].dataset;
+    memory->adapter.name = scores->name;
+    memory->all = (EvalSets){
+        .sets = memory->sets, .set_count = scores->set_count, .count = scores->predictions->count};
+    *result = (EvalResult){.sets = &memory->all,
+                           .provenance = {.seed = settings->seed, .ci = settings->mode},
+                           .adapter = &memory->adapter,
+                           .predictions = *scores->predictions,
+                           .reports = scores->reports};
+    return metrics_scores_gather(scores->predictions, &result->scores, &memory->gathered, error);
+}
+
+/* Compares result `i` with the first. */
+static Status compare_scores(EvalComparison *comparison, const EvalResult *results, int i,
+                             const MetricsUncertainty *settings, Error *error)
+{
+    int count = 0;
+    *comparison = (EvalComparison){.first = results, .other = &results[i]};
+    return metrics_compare(&results[i].predictions, results[i].adapter->name,
+                           &results[0].predictions, results[0].adapter->name, settings,
+                           &comparison->sets, &count, error);
+}
+
+Status report_write_scores(const char *path, const char *subject, const ReportScores *scores,
+                           int count, const MetricsUncertainty *settings, int thumbnails,
+                           Error *error)
+{
+    assert(count > 0);
+    EvalResult *results = mem_new(count, sizeof *results, "the report", error);
+    Scored *memory = mem_new(count, sizeof *memory, "the report", error);
+    EvalComparison *comparisons = mem_new(count, sizeof *comparisons, "the report", error);
+    Status status = results && memory && comparisons ? STATUS_OK : error->status;
+    for (int i = 0; i < count && status == STATUS_OK; i++)
+        status = make_result(&results[i], &memory[i], &scores[i], settings, error);
+    for (int i = 1; i < count && status == STATUS_OK; i++)
+        status = compare_scores(&comparisons[i - 1], results, i, settings, error);
+    const Report report = {.subject = subject,
+                           .results = results,
+                           .count = count,
+                           .comparisons = comparisons,
+                           .comparison_count = count - 1,
+                           .resamples = settings->mode == METRICS_CI_OFF ? 0 : settings->resamples,
+                           .thumbnails = thumbnails};
+    if (status == STATUS_OK)
+        status = report_write_file(path, &report, error);
+    for (int i = 0; i < count && results && memory && comparisons; i++) {
+        metrics_scores_free(results[i].scores, memory[i].gathered);
+        free(memory[i].sets);
+        free(comparisons[i].sets);
+    }
+    free(comparisons);
+    free(memory);
+    free(results);
     return status;
 }

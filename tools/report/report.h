@@ -35,4 +35,20 @@ typedef struct Report {
  */
 Status report_write_file(const char *path, const Report *report, Error *error);
 
+/* Scores without model and lists. */
+typedef struct ReportScores {
+    const char *name; /* of the adapter or method; NULL if there is only one */
+    const MetricsPredictions *predictions;
+    MetricsReport *reports; /* [set_count], of the predictions */
+    int set_count;
+} ReportScores;
+
+/*
+ * Writes the page of scores [count], which are of the same frames, as report_write_file does.
+ * Compares each with the first by `settings`. `subject`: where the scores are from.
+ */
+Status report_write_scores(const char *path, const char *subject, const ReportScores *scores,
+                           int count, const MetricsUncertainty *settings, int thumbnails,
+                           Error *error);
+
 #endif
