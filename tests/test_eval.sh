@@ -31,7 +31,10 @@ for name in a b again; do
         holds test -s e/$name/$file
     done
 done
-prints '^data set  level  *a  *b  *again$'
+prints '^AUROC, frames$'
+prints '^AUROC, videos (mean p_fake)$'
+prints '^again  *\*\?[01]\.'
+grep -q '^[ab].*\*[01]\.' out || complain 'no best is marked'
 prints '^b - a (paired)$'
 prints 'a: selected on: val_map_video'
 holds cmp e/a/predictions.csv e/again/predictions.csv

@@ -12,15 +12,6 @@
 #include <math.h>
 #include <string.h>
 
-/* The levels in the tables: frames, and videos by the mean of their frames. */
-static const char *const level_names[] = {"frame", "video (mean p_fake)"};
-
-static int levels_of(const MetricsReport *report, MetricsReportLevel levels[METRICS_REPORT_LEVELS])
-{
-    metrics_report_levels(report, levels);
-    return report->has_videos ? 2 : 1;
-}
-
 /*
  * Prints the lists used for model selection, and the calibration. For formats without text they are
  * notes on stderr.
@@ -91,32 +82,28 @@ Status eval_print(const EvalResult *result, const CliArguments *arguments, const
 
 /* ---- several --------------------------------------------------------------------------------- */
 
-static Status print_side_by_side(const EvalResult *results, int count, const CliView *view,
-                                 FILE *stream, Error *error)
+/* A pivot per metric and level: AUROC, or the metrics of the view. */
+static Status print_pivots(const EvalResult *results, int count, const CliView *view, FILE *stream,
+                           Error *error)
 {
-    static const CliColumn columns[] = {{.heading = "data set", .once = true},
-                                        {.heading = "level"}};
-    CliTable *table = cli_table_create("AUROC", columns, COUNT_OF(columns));
-    for (int r = 0; r < count; r++)
-        cli_table_column(table,
-                         (CliColumn){.heading = results[r].adapter->name, .unit = CLI_ESTIMATE});
-    for (int s = 0; s < results[0].sets->set_count; s++) {
-        const MetricsReport *first = &results[0].reports[s];
-        MetricsReportLevel levels[METRICS_REPORT_LEVELS];
-        const int n = levels_of(first, levels);
-        for (int l = 0; l < n; l++) {
-            if (l == 0 ? view->no_frames : view->no_videos)
+    static const Metric own[] = {METRICS_AUROC};
+    Metric metrics[METRICS_NAMES];
+    const int metric_count = cli_view_metrics(view, own, COUNT_OF(own), metrics);
+    const bool videos = !view->no_videos && results[0].reports[0].has_videos;
+    bool begun = false;
+    for (int m = 0; m < metric_count; m++)
+        for (int l = EVAL_LEVELS - 1; l >= 0; l--) {
+            if (l == EVAL_VIDEOS ? !videos : view->no_frames)
                 continue;
-            cli_table_words(table, first->dataset);
-            cli_table_words(table, level_names[l]);
-            for (int r = 0; r < count; r++) {
-                levels_of(&results[r].reports[s], levels);
-                cli_table_estimate(table, levels[l].metrics->auroc,
-                                   levels[l].intervals->of[METRICS_AUROC]);
-            }
+            CliTable *table = eval_pivot_table(results, count, l, metrics[m], view);
+            cli_table_title(table, "%s, %s", metrics_names[metrics[m]].heading,
+                            l == EVAL_VIDEOS ? "videos (mean p_fake)" : "frames");
+            if (begun)
+                fputc('\n', stream);
+            begun = true;
+            TRY(cli_view_print(view, table, stream, error));
         }
-    }
-    return cli_view_print(view, table, stream, error);
+    return STATUS_OK;
 }
 
 /* Prints the main metrics of a comparison; comparison.json has all. */
@@ -151,7 +138,7 @@ Status eval_print_several(const EvalResult *results, const EvalComparison *compa
     if (cli_format_is_exact(view->format))
         return cli_view_print(view, eval_summary_table(results, count, EVAL_LEVELS, view), stream,
                               error);
-    TRY(print_side_by_side(results, count, view, stream, error));
+    TRY(print_pivots(results, count, view, stream, error));
     for (int i = 0; i + 1 < count; i++)
         TRY(print_comparison(&comparisons[i], view, stream, error));
     for (int r = 0; r < count; r++) {

@@ -19,9 +19,10 @@ Status eval_print(const EvalResult *result, const CliArguments *arguments, const
                   FILE *stream, Error *error);
 
 /*
- * Prints the AUROC of several evaluations, results [count], in one table, and the comparisons
- * [count - 1] of each with the first. Exact formats: one row per adapter, data set and level.
- * CLI_JSON: {"adapters": {NAME: metrics.json}, "comparison": comparison.json}.
+ * Prints several evaluations, results [count], as a table of adapters by data sets for each metric
+ * (by default AUROC) and level, and the comparisons [count - 1] of each with the first. Exact
+ * formats: one row per adapter, data set and level. CLI_JSON: {"adapters": {NAME: metrics.json},
+ * "comparison": comparison.json}.
  */
 Status eval_print_several(const EvalResult *results, const EvalComparison *comparisons, int count,
                           const CliArguments *arguments, const CliView *view, FILE *stream,

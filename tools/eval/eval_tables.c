@@ -232,40 +232,50 @@ CliTable *eval_summary_table(const EvalResult *results, int count, EvalLevel lev
 /* ---- pivot ----------------------------------------------------------------------------------- */
 
 /* The value of a cell of the pivot table: of data set `set`, or the mean of all (set_count). */
-static double pivot_value(const EvalResult *result, int set, EvalLevel level)
+static double pivot_value(const EvalResult *result, int set, EvalLevel level, Metric metric)
 {
-    return set == result->sets->set_count ? eval_mean(result, level, METRICS_AUROC)
-                                          : eval_metrics(&result->reports[set], level)->auroc;
+    return set == result->sets->set_count
+               ? eval_mean(result, level, metric)
+               : metrics_value(eval_metrics(&result->reports[set], level), (int)metric);
 }
 
 /* True if no adapter is better by the digits that are printed. */
-static bool is_best(const EvalResult *results, int count, int row, int set, EvalLevel level)
+static bool is_best(const EvalResult *results, int count, int row, int set, EvalLevel level,
+                    Metric metric)
 {
-    const double mine = round(1e4 * pivot_value(&results[row], set, level));
+    const int better = metrics_names[metric].better;
+    const double mine = round(1e4 * pivot_value(&results[row], set, level, metric));
     for (int r = 0; r < count; r++)
-        if (round(1e4 * pivot_value(&results[r], set, level)) > mine)
+        if (better * round(1e4 * pivot_value(&results[r], set, level, metric)) > better * mine)
             return false;
-    return isfinite(mine);
+    return better != 0 && isfinite(mine);
 }
 
-CliTable *eval_pivot_table(const EvalResult *results, int count, EvalLevel level)
+CliTable *eval_pivot_table(const EvalResult *results, int count, EvalLevel level, Metric metric,
+                           const CliView *view)
 {
     const int sets = results[0].sets->set_count;
     const MetricsInterval none = {NAN, NAN};
+    /* Papers print no intervals in such a table. */
+    const CliUnit unit = view->format == CLI_LATEX           ? CLI_FRACTION
+                         : metrics_names[metric].better == 0 ? CLI_SCORE
+                                                             : CLI_ESTIMATE;
     CliTable *table = cli_table_create(NULL, &(CliColumn){.heading = "adapter"}, 1);
     for (int s = 0; s < sets; s++)
-        cli_table_column(
-            table, (CliColumn){.heading = results[0].reports[s].dataset, .unit = CLI_ESTIMATE});
-    cli_table_column(table,
-                     (CliColumn){.heading = "mean", .unit = CLI_ESTIMATE, .hidden = sets == 1});
+        cli_table_column(table,
+                         (CliColumn){.heading = results[0].reports[s].dataset, .unit = unit});
+    cli_table_column(table, (CliColumn){.heading = "mean", .unit = unit, .hidden = sets == 1});
     for (int r = 0; r < count; r++) {
         cli_table_words(table, adapter_name(&results[r]));
         for (int s = 0; s <= sets; s++) {
-            cli_table_estimate(
-                table, pivot_value(&results[r], s, level),
-                s == sets ? none
-                          : eval_intervals(&results[r].reports[s], level)->of[METRICS_AUROC]);
-            if (is_best(results, count, r, s, level))
+            const double value = pivot_value(&results[r], s, level, metric);
+            if (unit == CLI_ESTIMATE)
+                cli_table_estimate(
+                    table, value,
+                    s == sets ? none : eval_intervals(&results[r].reports[s], level)->of[metric]);
+            else
+                cli_table_number(table, value);
+            if (is_best(results, count, r, s, level, metric))
                 cli_table_best(table);
         }
     }

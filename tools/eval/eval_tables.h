@@ -35,10 +35,11 @@ CliTable *eval_summary_table(const EvalResult *results, int count, EvalLevel lev
                              const CliView *view);
 
 /*
- * AUROC at one level: a row per adapter, a column per data set and one for their mean. The best of
- * each column is marked.
+ * One metric at one level: a row per adapter, a column per data set and one for their mean, with
+ * intervals except in LaTeX. The best of each column is marked.
  */
-CliTable *eval_pivot_table(const EvalResult *results, int count, EvalLevel level);
+CliTable *eval_pivot_table(const EvalResult *results, int count, EvalLevel level, Metric metric,
+                           const CliView *view);
 
 /* AUROC of each fake source of data set `set` against all real. */
 CliTable *eval_sources_table(const EvalResult *results, int count, int set);

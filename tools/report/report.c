@@ -202,7 +202,8 @@ static Status write_summary_table(FILE *stream, const Report *report, EvalLevel 
     write_level(stream, level);
     fprintf(stream, "%s level</h3>\n", frames ? "Frame" : "Video");
     if (report->count > 1) {
-        CliTable *pivot = eval_pivot_table(report->results, report->count, level);
+        CliTable *pivot =
+            eval_pivot_table(report->results, report->count, level, METRICS_AUROC, &page);
         cli_table_title(pivot,
                         "AUROC by adapter and data set, with 95%% interval; the best is bold");
         TRY(cli_table_print(pivot, CLI_HTML, stream, error));
