@@ -2,6 +2,7 @@
 # test_train_cli.sh - train and eval as seen from a shell: progress, run.log, keys as options.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+readme=$PWD/README.md
 . tests/support.sh
 needs_synth
 
@@ -274,5 +275,21 @@ cp -r m owner/name
 expect 0 "a path wins" env HF_HUB_CACHE=cache "$L" predict --model owner/name --adapter log "$image"
 silent_on "using cache"
 expect 0 "train of a cached model" env HF_HUB_CACHE=hf/hub "$L" train --model owner/name --train $lists/real.txt $lists/swap.txt --out named epochs=1 batch_size=8 memory=1
+
+# ---- README: the Python user ----------------------------------------------------------------------
+
+what="the lines of pandas in README.md"
+grep -q '^    scores = pandas.read_csv("eval/predictions.csv")$' "$readme" || complain "are not there"
+if python3 -c 'import pandas' 2>/dev/null; then
+    mkdir eval
+    cp e/predictions.csv eval
+    python3 -c 'import pandas
+scores = pandas.read_csv("eval/predictions.csv")
+assert len(scores.groupby(["dataset", "video"]).prob_class_1.mean()) == 4' || complain "fail"
+fi
+what="the lines of transformers in README.md"
+grep -q 'CLIPVisionModel.from_pretrained("merged")$' "$readme" || complain "are not there"
+holds grep -q '"CLIPVisionModel"' merged/config.json
+holds test -s merged/preprocessor_config.json
 
 finish
