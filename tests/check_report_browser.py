@@ -104,7 +104,7 @@ SCRIPT = r"""
     box.scrollLeft = 0;
   });
   const interval = document.querySelector('#summary tbody .interval');
-  if (interval && interval.getBoundingClientRect().right > WIDTH)
+  if (interval && interval.getBoundingClientRect().right > interval.closest('.scroll').getBoundingClientRect().right)
     faults.push('the first interval of the summary is not visible');
   const bottoms = new Map();
   document.querySelectorAll('.figures figure').forEach((f) => {

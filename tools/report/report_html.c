@@ -219,7 +219,8 @@ static const char FIGURES[] =
 static const char NARROW[] =
     "@media (max-width:34rem){.facts div{grid-template-columns:1fr;gap:0}\n"
     ".facts{gap:.9rem}\nheader{padding-top:1.75rem}\nsection{margin-top:2.75rem}\n"
-    "th,td{padding-left:1rem}\nth:first-child{max-width:8.5rem;min-width:6.5rem}\n"
+    "th,td{padding-left:.75rem}\nth:first-child{max-width:8.5rem;min-width:6.5rem}\n"
+    ".tiles{grid-template-columns:repeat(auto-fit,minmax(8rem,1fr));gap:1.25rem}\n"
     "td.word{white-space:normal;overflow-wrap:anywhere;min-width:5rem}\n"
     "td.long{min-width:14rem}}\n"
     "@media print{body{font-size:10pt}\nmain,header,footer{max-width:none;padding:0}\n"
