@@ -19,6 +19,8 @@ WITH_PNG  ?= 1
 WITH_JPEG ?= 1
 # WITH_DEFLATE=0 leaves out libdeflate; zlib then inflates PNG, to the same pixels in more time.
 WITH_DEFLATE ?= 1
+# WITH_AV=0 leaves out FFmpeg, whose headers only are needed here: `lnclip faces` then reads no videos.
+WITH_AV ?= 1
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wvla -Wundef
@@ -39,12 +41,12 @@ endif
 
 DEFINES  := -D_GNU_SOURCE -DLNCLIP_VERSION='"$(VERSION)"' \
             -DLNCLIP_WITH_PNG=$(WITH_PNG) -DLNCLIP_WITH_JPEG=$(WITH_JPEG) \
-            -DLNCLIP_WITH_DEFLATE=$(WITH_DEFLATE)
+            -DLNCLIP_WITH_DEFLATE=$(WITH_DEFLATE) -DLNCLIP_WITH_AV=$(WITH_AV)
 COMPILE   = $(CC) -std=c11 -I. -pthread $(DEFINES) $(WARNINGS) $(CONFIG_$(CONFIG)) $(CPPFLAGS) $(CFLAGS)
 LINK      = $(CC) -pthread $(CONFIG_$(CONFIG)) $(LDFLAGS)
 LDLIBS   := -lopenblas -ljansson -lxxhash -lm \
             $(if $(filter 1,$(WITH_PNG)),-lpng) $(if $(filter 1,$(WITH_JPEG)),-ljpeg) \
-            $(if $(filter 1,$(WITH_DEFLATE)),-ldeflate)
+            $(if $(filter 1,$(WITH_DEFLATE)),-ldeflate) $(if $(filter 1,$(WITH_AV)),-ldl)
 
 # One short line a file; V=1 shows whole commands.
 Q := $(if $(V),,@)
@@ -130,7 +132,7 @@ clean: ## remove all build output
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
-	@echo "  CONFIG=release|debug|asan|ubsan|tsan, CC=gcc|clang, WITH_PNG=0, WITH_JPEG=0, WITH_DEFLATE=0 select a build; V=1 prints the commands"
+	@echo "  CONFIG=release|debug|asan|ubsan|tsan, CC=gcc|clang, WITH_PNG=0, WITH_JPEG=0, WITH_DEFLATE=0, WITH_AV=0 select a build; V=1 prints the commands"
 
 $(BUILD)/lnclip: $(TOOL_OBJECTS) $(BUILD)/liblnclip.a
 	$(call say,LINK $@)

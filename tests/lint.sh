@@ -18,13 +18,13 @@ analysed=$(git ls-files '*.c' ':!tests/*')
 # normalCheckLevelMaxBranches and checkersReport are messages of cppcheck about itself.
 # shellcheck disable=SC2086
 cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. -j2 -D__GNUC__ -D__x86_64__ -DLNCLIP_VERSION='""' \
-    -DLNCLIP_WITH_PNG=1 -DLNCLIP_WITH_JPEG=1 -DLNCLIP_WITH_DEFLATE=1 --enable=warning,performance,portability \
+    -DLNCLIP_WITH_PNG=1 -DLNCLIP_WITH_JPEG=1 -DLNCLIP_WITH_DEFLATE=1 -DLNCLIP_WITH_AV=1 --enable=warning,performance,portability \
     --suppress=missingIncludeSystem --suppress=unmatchedSuppression --suppress=checkersReport \
     --suppress=normalCheckLevelMaxBranches \
     $analysed || bad=1
 
 # The libFuzzer harnesses, which only `make fuzz` builds, must still compile.
-"${CC:-cc}" -std=c11 -D_GNU_SOURCE -I. -DLNCLIP_VERSION='""' -DLNCLIP_WITH_PNG=1 -DLNCLIP_WITH_JPEG=1 -DLNCLIP_WITH_DEFLATE=1 \
+"${CC:-cc}" -std=c11 -D_GNU_SOURCE -I. -DLNCLIP_VERSION='""' -DLNCLIP_WITH_PNG=1 -DLNCLIP_WITH_JPEG=1 -DLNCLIP_WITH_DEFLATE=1 -DLNCLIP_WITH_AV=1 \
     -fsyntax-only -Werror tests/fuzz/*.c || bad=1
 
 shellcheck .ci/run tools/*.sh tests/*.sh tests/fuzz/*.sh || bad=1

@@ -57,9 +57,10 @@ holds() { # COMMAND...: it succeeds
     "$@" >/dev/null 2>&1 || complain "not true: $*"
 }
 
-# True if the program was built with libjpeg-turbo, with libpng, by the file of compiler flags next
+# True if the program was built with libjpeg-turbo, with FFmpeg, with libpng, by the file of compiler flags next
 # to it.
 with_jpeg() { ! grep -qs 'LNCLIP_WITH_JPEG=0' "${L%/*}/flags"; }
+with_av() { ! grep -qs 'LNCLIP_WITH_AV=0' "${L%/*}/flags"; }
 with_png() { ! grep -qs 'LNCLIP_WITH_PNG=0' "${L%/*}/flags"; }
 
 # Skips a script that needs `lnclip synth`, which compresses as JPEG and writes PNG.

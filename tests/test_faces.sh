@@ -108,9 +108,8 @@ cp "$sheet" in/manipulated_sequences/Deepfakes/c23/frames/000_001/007.png
     expect 2 "size without alignment" "$L" faces --out never --like ffpp --size 128 "$sheet"
     expect 1 "missing image" "$L" faces --out never $marks missing.png
     says "does not exist"
-    : >clip.mp4
-    expect 1 "a video" "$L" faces --out never $marks clip.mp4
-    says "is a video"
+    expect 2 "an invalid number of frames" "$L" faces --out never $marks --frames stride=0 "$sheet"
+    says "--frames stride=0"
     expect 1 "missing landmarks" "$L" faces --out never --landmarks missing.dat "$sheet"
     head -c 9000 "$golden/faces.dat" >short.dat
     expect 1 "cut landmarks" "$L" faces --out never --landmarks short.dat "$sheet"
@@ -135,7 +134,7 @@ cp "$sheet" in/manipulated_sequences/Deepfakes/c23/frames/000_001/007.png
     cp "$sheet" bad/s/v/1.png
     printf 'P6 2 2 255\n............' >bad/s/v/2.ppm
     expect 1 "one damaged image" "$L" faces --out crops5 $marks bad
-    says "1 images failed"
+    says "1 files failed"
     says "bad/s/v/0.png"
     says "1 crops of 2 frames, 1 without a face"
     holds grep -q '^bad/s/v/2.ppm,2,,*$' crops5/faces.csv
@@ -144,5 +143,53 @@ cp "$sheet" in/manipulated_sequences/Deepfakes/c23/frames/000_001/007.png
     says "2 crops of 3 frames"
     expect 1 "no face at all" "$L" faces --out crops6 $marks bad/s/v/2.ppm
     says "no face was found"
+
+    # ---- videos ------------------------------------------------------------------------------------
+
+    mkdir -p video/youtube/c23/videos
+    cp "$golden/faces.mp4" video/youtube/c23/videos/071.mp4
+    if with_av; then
+        expect 0 "a video in a folder" "$L" faces --out v $marks --frames 4 video
+        says "4 crops of 4 frames"
+        holds test -s v/youtube/c23/videos/071/009.png
+        holds grep -q '^video/youtube/c23/videos/071.mp4,3,0,' v/faces.csv
+        holds grep -q '"frames": "4 evenly spaced"' v/faces.json
+        holds grep -q '"video_decoders": "libavcodec ' v/faces.json
+        expect 0 "with one thread" "$L" faces --out v1 $marks --frames 4 --threads 1 video
+        state v >a
+        state v1 >b
+        holds cmp a b
+        rm v/youtube/c23/videos/071/003.png
+        expect 0 "a crop that was deleted" "$L" faces --out v $marks --frames 4 video
+        state v >b
+        holds cmp a b
+        for delay in 0.1 0.4 0.6; do
+            rm -rf v2
+            "$L" faces --out v2 $marks --frames 4 --quiet video >/dev/null 2>&1 &
+            sleep $delay
+            kill -9 $! 2>/dev/null
+            wait $! 2>/dev/null
+            expect 0 "a video after a kill at $delay s" "$L" faces --out v2 $marks --frames 4 video
+            state v2 >b
+            holds cmp a b
+        done
+        expect 1 "another choice of frames" "$L" faces --out v $marks --frames stride=2 video
+        says "4 evenly spaced"
+        expect 0 "by the longest gap" "$L" faces --out v3 $marks --like gend --frames 3 "$golden/faces.mp4"
+        holds test -s v3/faces/005.png -a -s v3/faces/002.png -a -s v3/faces/008.png
+        expect 0 "by stride" "$L" faces --out v4 --like ffpp --frames stride=5 "$golden/faces.mp4"
+        says "2 crops of 2 frames"
+        expect 0 "all frames" "$L" faces --out v5 --like ffpp --frames all "$golden/faces.mp4"
+        says "10 crops of 10 frames"
+        head -c 3000 "$golden/faces.mp4" >video/youtube/c23/videos/072.mp4
+        echo text >video/youtube/c23/videos/073.mp4
+        expect 1 "two videos that fail" "$L" faces --out v $marks --frames 4 video
+        says "2 files failed"
+        says "073.mp4: is not a video"
+        says "4 crops of 4 frames"
+    else
+        expect 1 "a video without FFmpeg" "$L" faces --out v $marks video
+        says "build with WITH_AV=1"
+    fi
 }
 finish

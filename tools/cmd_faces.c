@@ -1,17 +1,20 @@
 /*
- * cmd_faces.c - lnclip faces: aligned face crops of images, folders and lists.
+ * cmd_faces.c - lnclip faces: aligned face crops of images, videos, folders and lists.
  *
  * OUT holds the crops, faces.csv with a row for each frame (data/faces/records.h), and faces.json:
  * the crop card, which says how the crops were made, and the coverage. A job continues where an
- * earlier one of the same card stopped. Images that fail are reported at the end, and the others
+ * earlier one of the same card stopped. Files that fail are reported at the end, and the others
  * are done all the same.
  */
 #include "data/faces/crop.h"
 #include "data/faces/inputs.h"
 #include "data/faces/records.h"
+#include "data/faces/video.h"
+#include "data/lists/list.h"
 #include "tensor/base/file.h"
 #include "tensor/base/hash.h"
 #include "tensor/base/mem.h"
+#include "tensor/base/number.h"
 #include "tools/cli/cli.h"
 #include "train/json.h"
 
@@ -21,16 +24,36 @@
 
 enum { SHOWN = 10 };
 
+/* The frames of a video to crop. */
+typedef struct Frames {
+    int count;  /* evenly spaced, or for gend as many faces; 0: all, or by stride */
+    int stride; /* every stride-th from frame 0 */
+} Frames;
+
 typedef struct Request {
     DataCropSettings settings;
+    Frames frames;
     const char *out, *landmarks;
     const CliArguments *arguments;
 } Request;
 
 /* ---- the crop card --------------------------------------------------------------------------- */
 
-static json_t *make_card(const DataCropSettings *settings)
+static json_t *describe_frames(const Request *request)
 {
+    char text[64];
+    if (request->frames.count == 0)
+        snprintf(text, sizeof text, "every %d", request->frames.stride);
+    else if (request->settings.like == DATA_LIKE_GEND)
+        snprintf(text, sizeof text, "%d faces, longest gap first", request->frames.count);
+    else
+        snprintf(text, sizeof text, "%d evenly spaced", request->frames.count);
+    return json_string(text);
+}
+
+static json_t *make_card(const Request *request)
+{
+    const DataCropSettings *settings = &request->settings;
     static const char *const ALIGNMENT[] = {[DATA_LIKE_DFB] = "least squares",
                                             [DATA_LIKE_GEND] = "least median of squares",
                                             [DATA_LIKE_FFPP] = "square box"};
@@ -41,20 +64,20 @@ static json_t *make_card(const DataCropSettings *settings)
     const bool aligned = settings->like != DATA_LIKE_FFPP;
     const char *like = data_like_names[settings->like];
     return json_pack(
-        "{s:s, s:s, s:b, s:s?, s:o, s:s?, s:s, s:s?, s:o, s:o, s:s?, s:b}", "like", like,
-        "detector", "dlib 19.24 frontal HOG", "upsample", settings->upsample, "landmarks_hash",
-        aligned ? data_shape_hash(settings->landmarks) : NULL, "landmarks",
-        aligned ? json_integer(data_shape_count(settings->landmarks)) : json_null(), "points",
-        aligned ? POINTS[settings->like] : NULL, "alignment", ALIGNMENT[settings->like], "template",
-        aligned ? like : NULL, "scale", train_json_number(settings->scale), "size",
+        "{s:s, s:o, s:s, s:b, s:s?, s:o, s:s?, s:s, s:s?, s:o, s:o, s:s?, s:b}", "like", like,
+        "frames", describe_frames(request), "detector", "dlib 19.24 frontal HOG", "upsample",
+        settings->upsample, "landmarks_hash", aligned ? data_shape_hash(settings->landmarks) : NULL,
+        "landmarks", aligned ? json_integer(data_shape_count(settings->landmarks)) : json_null(),
+        "points", aligned ? POINTS[settings->like] : NULL, "alignment", ALIGNMENT[settings->like],
+        "template", aligned ? like : NULL, "scale", train_json_number(settings->scale), "size",
         aligned ? json_integer(settings->size) : json_null(), "warp",
         aligned ? WARP[settings->like] : NULL, "found_again", settings->like == DATA_LIKE_DFB);
 }
 
 /* {"card", "hash", "decoders"}: what faces.json holds at first. NULL without memory. */
-static json_t *make_document(const DataCropSettings *settings)
+static json_t *make_document(const Request *request)
 {
-    json_t *card = make_card(settings);
+    json_t *card = make_card(request);
     char *text = card ? json_dumps(card, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     char digits[HASH_TEXT_SIZE] = "";
     if (text) {
@@ -116,9 +139,12 @@ static Status open_folder(const Request *request, json_t *document, char path[FI
 
 /* ---- the work -------------------------------------------------------------------------------- */
 
-/* An image of the current round. */
+/* An image, or a frame of a video, of the current round. */
 typedef struct Item {
-    const DataFacesInput *input;
+    const char *path; /* borrowed from the input */
+    int frame;
+    char crop_path[FILE_PATH_SIZE]; /* below the output folder */
+    DataImage image;                /* a decoded frame; empty: the image is read from `path` */
     DataCrop crop;
     Status status;
     char problem[ERROR_MESSAGE_SIZE];
@@ -126,34 +152,39 @@ typedef struct Item {
 
 typedef struct Job {
     const Request *request;
-    Threads *threads; /* for the rows of one image; NULL while images run in parallel */
+    Threads *threads;
+    Threads *inner; /* for the rows of one image; NULL while images run in parallel */
     bool resumed;
-    Item *items; /* [items_size] */
+    DataRecords *records;
+    json_t *failed; /* [{path, reason}] */
+    Item *items;    /* [limit] */
+    int limit, count;
+    CliProgress progress;
 } Job;
 
-static Status crop_image(const Job *job, Item *item, Error *error)
+static Status crop_item(const Job *job, Item *item, Error *error)
 {
     char path[FILE_PATH_SIZE];
-    TRY(file_join(path, job->request->out, item->input->crop, error));
-    DataImage image;
-    TRY(data_image_read(item->input->path, &image, error));
+    TRY(file_join(path, job->request->out, item->crop_path, error));
+    if (!item->image.pixels)
+        TRY(data_image_read(item->path, &item->image, error));
     Status status =
-        data_crop_face(&image, &job->request->settings, job->threads, &item->crop, error);
-    if (status != STATUS_OK) { /* which image, the message does not say */
+        data_crop_face(&item->image, &job->request->settings, job->inner, &item->crop, error);
+    data_image_free(&item->image);
+    if (status != STATUS_OK) { /* the message does not say which image */
         char why[ERROR_MESSAGE_SIZE];
         memcpy(why, error->message, sizeof why);
-        error_set(error, status, "%s: %.1500s", item->input->path, why);
+        return error_set(error, status, "%s: %.1500s", item->path, why);
     }
-    data_image_free(&image);
-    if (status != STATUS_OK || !item->crop.found)
-        return status;
+    if (!item->crop.found)
+        return STATUS_OK;
     char folder[FILE_PATH_SIZE];
     memcpy(folder, path, sizeof folder);
     folder[file_name(path) - path - 1] = '\0';
-    status = file_make_folders(folder, error);
+    TRY(file_make_folders(folder, error));
     if (job->resumed)
         file_remove_leftovers(path);
-    return status == STATUS_OK ? data_image_write_png(&item->crop.image, path, error) : status;
+    return data_image_write_png(&item->crop.image, path, error);
 }
 
 static void run_item(void *context, int task, int worker)
@@ -162,78 +193,217 @@ static void run_item(void *context, int task, int worker)
     const Job *job = context;
     Item *item = &job->items[task];
     Error error = {0};
-    item->status = crop_image(job, item, &error);
+    item->status = crop_item(job, item, &error);
     memcpy(item->problem, error.message, sizeof item->problem);
 }
 
-/* The number of the next images that make a round, [*next, ...) without those that have a row. */
-static int choose_round(Item *items, int limit, const DataFacesInputs *inputs,
-                        const DataRecords *records, int *next)
+static void add_failure(Job *job, const char *path, const char *reason)
 {
-    int count = 0;
-    for (; count < limit && *next < inputs->count; (*next)++) {
-        const DataFacesInput *input = &inputs->items[*next];
-        if (!data_records_has(records, input->path, input->frame))
-            items[count++] = (Item){.input = input};
-    }
-    return count;
+    train_json_append(job->failed, json_pack("{s:o, s:o}", "path", train_json_string(path),
+                                             "reason", train_json_string(reason)));
 }
 
-/* Records a round. Failed images are appended to `failed`. */
-static Status record_round(Item *items, int count, DataRecords *records, json_t *failed,
-                           Error *error)
+/* Crops and records the items. Adds the number of crops to *crops. */
+static Status run_round(Job *job, int *crops, Error *error)
 {
+    /* Few images: they run one after the other, each by all threads. */
+    job->inner = job->count < threads_count(job->threads) ? job->threads : NULL;
+    if (job->inner)
+        for (int i = 0; i < job->count; i++)
+            run_item(job, i, 0);
+    else
+        threads_run(job->threads, job->count, run_item, job);
     Status status = STATUS_OK;
-    for (int i = 0; i < count; i++) {
-        Item *item = &items[i];
+    for (int i = 0; i < job->count; i++) {
+        Item *item = &job->items[i];
         if (item->status != STATUS_OK)
-            train_json_append(failed,
-                              json_pack("{s:o, s:o}", "path", train_json_string(item->input->path),
-                                        "reason", train_json_string(item->problem)));
+            add_failure(job, item->path, item->problem);
         else if (status == STATUS_OK)
-            status = data_records_add(records, item->input->path, item->input->frame, &item->crop,
-                                      item->input->crop, error);
+            status = data_records_add(job->records, item->path, item->frame, &item->crop,
+                                      item->crop_path, error);
+        *crops += item->status == STATUS_OK && item->crop.found;
         data_crop_free(&item->crop);
     }
+    job->count = 0;
+    return status == STATUS_OK
+               ? cli_interrupted("faces",
+                                 "the crops so far are kept; run the same command again to "
+                                 "continue",
+                                 error)
+               : status;
+}
+
+/* A new item of the round, which has room. */
+static Item *new_item(Job *job, const char *path, int frame)
+{
+    Item *item = &job->items[job->count++];
+    *item = (Item){.path = path, .frame = frame};
+    return item;
+}
+
+static double seconds_since(const struct timespec *start)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
+static Status crop_images(Job *job, const DataFacesInputs *inputs, Error *error)
+{
+    struct timespec start;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    Status status = STATUS_OK;
+    int total = 0, seen = 0, done = 0, crops = 0;
+    for (int i = 0; i < inputs->count; i++)
+        total += !inputs->items[i].is_video;
+    job->progress = cli_progress_begin(job->request->arguments, "cropping", "images");
+    for (int i = 0; i < inputs->count && status == STATUS_OK; i++) {
+        const DataFacesInput *input = &inputs->items[i];
+        if (input->is_video)
+            continue;
+        seen++;
+        if (data_records_find(job->records, input->path, input->frame) == DATA_ROW_NONE) {
+            Item *item = new_item(job, input->path, input->frame);
+            snprintf(item->crop_path, sizeof item->crop_path, "%s", input->crop);
+        }
+        if (job->count < job->limit && seen < total)
+            continue;
+        done += job->count;
+        status = run_round(job, &crops, error);
+        const double seconds = seconds_since(&start);
+        cli_progress_show(&job->progress, seen, total, seconds > 0 ? done / seconds : 0);
+    }
+    cli_progress_end(&job->progress);
     return status;
 }
 
-/* Crops all images that have no row yet. */
-static Status crop_all(Job *job, Threads *threads, const DataFacesInputs *inputs,
-                       DataRecords *records, json_t *failed, Error *error)
+/* ---- videos ---------------------------------------------------------------------------------- */
+
+/*
+ * Crops the frames with wanted [count] that have no row yet. Adds the crops, earlier ones included,
+ * to *crops, and the chosen frames that the video lacks to *missing.
+ */
+static Status crop_frames(Job *job, const DataFacesInput *input, const bool *wanted, int count,
+                          int *crops, int *missing, Error *error)
 {
-    enum { IMAGES_A_THREAD = 4 };
-    const int workers = threads_count(threads), limit = IMAGES_A_THREAD * workers;
-    job->items = mem_new(limit, sizeof *job->items, "the images", error);
-    if (!job->items)
+    int last = -1;
+    for (int i = 0; i < count; i++) {
+        const DataRow row =
+            wanted[i] ? data_records_find(job->records, input->path, i) : DATA_ROW_NO_FACE;
+        *crops += row == DATA_ROW_CROP;
+        if (row == DATA_ROW_NONE)
+            last = i;
+    }
+    if (last < 0)
+        return STATUS_OK;
+    DataVideo *video;
+    TRY(data_video_open(&video, input->path, threads_count(job->threads), error));
+    Status status = STATUS_OK;
+    bool end = false;
+    for (int i = 0; i <= last && status == STATUS_OK && !end; i++) {
+        const bool take =
+            wanted[i] && data_records_find(job->records, input->path, i) == DATA_ROW_NONE;
+        DataImage image;
+        status = data_video_next(video, take, &image, &end, error);
+        if (status == STATUS_OK && take && !end) {
+            Item *item = new_item(job, input->path, i);
+            item->image = image;
+            if (snprintf(item->crop_path, sizeof item->crop_path, "%s/%03d.png", input->crop, i) >=
+                (int)sizeof item->crop_path)
+                item->crop_path[0] = '\0'; /* a path this long cannot be created anyway */
+        }
+        if (status == STATUS_OK && (job->count == job->limit || i == last || end))
+            status = run_round(job, crops, error);
+        for (int k = i; end && k <= last; k++)
+            *missing += wanted[k];
+    }
+    for (int i = 0; i < job->count; i++)
+        data_image_free(&job->items[i].image);
+    job->count = 0;
+    if (status == STATUS_OK && data_video_damaged(video) > 0)
+        cli_warn("%s: %d of %d frames were damaged and repaired by the decoder", input->path,
+                 data_video_damaged(video), data_video_position(video));
+    data_video_close(video);
+    return status;
+}
+
+/* GenD's choice: frames by the longest gap until there are enough faces. */
+static Status crop_by_gaps(Job *job, const DataFacesInput *input, int count, bool *wanted,
+                           int *missing, Error *error)
+{
+    int *order = mem_new(count, sizeof *order, "the order of frames", error);
+    if (!order)
         return error->status;
-    CliProgress progress = cli_progress_begin(job->request->arguments, "cropping", "images");
-    struct timespec start, now;
+    Status status = data_video_gap_order(count, order, error);
+    int crops = 0;
+    for (int taken = 0;
+         status == STATUS_OK && taken < count && crops < job->request->frames.count;) {
+        memset(wanted, 0, count * sizeof *wanted);
+        for (int needed = job->request->frames.count - crops; needed > 0 && taken < count; needed--)
+            wanted[order[taken++]] = true;
+        status = crop_frames(job, input, wanted, count, &crops, missing, error);
+    }
+    free(order);
+    return status;
+}
+
+static Status crop_video(Job *job, const DataFacesInput *input, Error *error)
+{
+    const Frames *frames = &job->request->frames;
+    DataVideo *video;
+    TRY(data_video_open(&video, input->path, 1, error));
+    const int count = data_video_count(video);
+    data_video_close(video);
+    bool *wanted = mem_new(count, sizeof *wanted, "the frames of a video", error);
+    if (!wanted)
+        return error->status;
+    int crops = 0, missing = 0;
+    Status status;
+    if (frames->count > 0 && job->request->settings.like == DATA_LIKE_GEND) {
+        status = crop_by_gaps(job, input, count, wanted, &missing, error);
+    } else {
+        const int kept = frames->count < count ? frames->count : count;
+        for (int i = 0; i < kept; i++)
+            wanted[data_list_spread(i, kept, count)] = true;
+        for (int i = 0; i < count && frames->count == 0; i += frames->stride)
+            wanted[i] = true;
+        status = crop_frames(job, input, wanted, count, &crops, &missing, error);
+    }
+    free(wanted);
+    if (status == STATUS_OK && missing > 0)
+        status = error_set(error, STATUS_FAILED,
+                           "%s: ends early: %d of the chosen frames are missing; copy it again",
+                           input->path, missing);
+    return status;
+}
+
+/* Crops all videos. One that fails is reported at the end; its crops so far remain. */
+static Status crop_videos(Job *job, const DataFacesInputs *inputs, Error *error)
+{
+    struct timespec start;
     clock_gettime(CLOCK_MONOTONIC, &start);
     Status status = STATUS_OK;
-    int next = 0, done = 0;
-    for (int count; status == STATUS_OK &&
-                    (count = choose_round(job->items, limit, inputs, records, &next)) > 0;) {
-        /* Few images: they run one after the other, each by all threads. */
-        job->threads = count < workers ? threads : NULL;
-        if (job->threads)
-            for (int i = 0; i < count; i++)
-                run_item(job, i, 0);
-        else
-            threads_run(threads, count, run_item, job);
-        status = record_round(job->items, count, records, failed, error);
-        done += count;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        const double seconds =
-            (double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) / 1e9;
-        cli_progress_show(&progress, next, inputs->count, seconds > 0 ? done / seconds : 0);
-        if (status == STATUS_OK)
-            status = cli_interrupted(
-                "faces", "the crops so far are kept; run the same command again to continue",
-                error);
+    int total = 0, done = 0;
+    for (int i = 0; i < inputs->count; i++)
+        total += inputs->items[i].is_video;
+    job->progress = cli_progress_begin(job->request->arguments, "cropping", "videos");
+    for (int i = 0; i < inputs->count && status == STATUS_OK; i++) {
+        const DataFacesInput *input = &inputs->items[i];
+        if (!input->is_video)
+            continue;
+        Error problem = {0};
+        const Status one = crop_video(job, input, &problem);
+        if (one == STATUS_INTERRUPTED) {
+            *error = problem;
+            status = one;
+        } else if (one != STATUS_OK) {
+            add_failure(job, input->path, problem.message);
+        }
+        done++;
+        const double seconds = seconds_since(&start);
+        cli_progress_show(&job->progress, done, total, seconds > 0 ? done / seconds : 0);
     }
-    cli_progress_end(&progress);
-    free(job->items);
+    cli_progress_end(&job->progress);
     return status;
 }
 
@@ -282,7 +452,7 @@ static Status finish(const Request *request, json_t *document, const char *path,
     print_failed(failed);
     if (failures > 0)
         return error_set(error, STATUS_FAILED,
-                         "%s: %d images failed (see above); the others are done: correct these "
+                         "%s: %d files failed (see above); the others are done: correct these "
                          "and run the same command again",
                          request->out, failures);
     if (coverage.crops == 0)
@@ -322,27 +492,50 @@ static Status open_landmarks(const char *given, DataShapePredictor **landmarks, 
 
 static Status make_crops(const Request *request, const DataFacesInputs *inputs, Error *error)
 {
-    json_t *document = make_document(&request->settings), *failed = json_array();
+    enum { IMAGES_A_THREAD = 4 };
+    json_t *document = make_document(request);
     char path[FILE_PATH_SIZE];
-    Job job = {.request = request};
-    DataRecords *records = NULL;
-    Threads *threads = NULL;
-    Status status = document && failed ? STATUS_OK : mem_full(0, "the crop card", error);
+    Job job = {.request = request, .failed = json_array()};
+    Status status = document && job.failed ? STATUS_OK : mem_full(0, "the crop card", error);
     if (status == STATUS_OK)
-        status = threads_create(&threads, request->arguments->threads, error);
+        status = threads_create(&job.threads, request->arguments->threads, error);
+    if (status == STATUS_OK) {
+        job.limit = IMAGES_A_THREAD * threads_count(job.threads);
+        job.items = mem_new(job.limit, sizeof *job.items, "the images", error);
+        status =
+            job.items ? open_folder(request, document, path, &job.resumed, error) : error->status;
+    }
     if (status == STATUS_OK)
-        status = open_folder(request, document, path, &job.resumed, error);
+        status = data_records_open(&job.records, request->out, error);
     if (status == STATUS_OK)
-        status = data_records_open(&records, request->out, error);
+        status = crop_images(&job, inputs, error);
     if (status == STATUS_OK)
-        status = crop_all(&job, threads, inputs, records, failed, error);
+        status = crop_videos(&job, inputs, error);
+    for (int i = 0; i < inputs->count && status == STATUS_OK; i++)
+        if (inputs->items[i].is_video)
+            train_json_set(document, "video_decoders", json_string(data_video_decoders()));
     if (status == STATUS_OK)
-        status = finish(request, document, path, records, failed, error);
-    data_records_close(records);
-    threads_destroy(threads);
+        status = finish(request, document, path, job.records, job.failed, error);
+    data_records_close(job.records);
+    threads_destroy(job.threads);
+    free(job.items);
     json_decref(document);
-    json_decref(failed);
+    json_decref(job.failed);
     return status;
+}
+
+/* Parses --frames: N, stride=N or all. Exits 2 for another value. */
+static Frames frames_expect(const char *text)
+{
+    const char *digits = strncmp(text, "stride=", 7) == 0 ? text + 7 : text;
+    uint64_t number;
+    if (strcmp(text, "all") == 0)
+        return (Frames){.stride = 1};
+    if (!number_parse_integer(digits, strlen(digits), &number) || number < 1 || number > 1000000)
+        exit(cli_usage_error("--frames %s: invalid; use a number, stride=N or all", text));
+    Frames frames = {0};
+    *(digits == text ? &frames.count : &frames.stride) = (int)number;
+    return frames;
 }
 
 static DataLike like_expect(const char *name)
@@ -358,7 +551,7 @@ static DataLike like_expect(const char *name)
 int cmd_faces(int argc, char **argv)
 {
     Request request = {.settings = data_crop_defaults()};
-    const char *like = NULL;
+    const char *like = NULL, *frames = "32";
     int upsample = 1, size = 0;
     CliOption table[] = {
         {"--out", CLI_STRING, &request.out, 0, 0, "DIR",
@@ -366,6 +559,9 @@ int cmd_faces(int argc, char **argv)
         {"--like", CLI_STRING, &like, 0, 0, "NAME",
          "dfb: aligned as in DeepfakeBench (default); gend: as in GenD;\nffpp: square box as in "
          "FaceForensics++, not aligned"},
+        {"--frames", CLI_STRING, &frames, 0, 0, "N",
+         "of each video: N evenly spaced frames, with gend frames until N\nfaces are found; "
+         "stride=N: every N-th; all (default 32)"},
         {"--landmarks", CLI_STRING, &request.landmarks, 0, 0, "FILE",
          "shape predictor of dlib with 68 or 81 points (default: that of\nDebian's libdlib-data)"},
         {"--upsample", CLI_INT, &upsample, 0, 1, "N",
@@ -377,7 +573,7 @@ int cmd_faces(int argc, char **argv)
     };
     const CliCommand command = {
         .name = "faces",
-        .summary = "crop the faces of images, folders and lists",
+        .summary = "crop the faces of images, videos, folders and lists",
         .usage = "lnclip faces --out DIR [--like dfb|gend|ffpp] [OPTION...] PATH...",
         .details =
             "Finds the largest face of each image and writes its crop as DIR/<path below "
@@ -392,10 +588,11 @@ int cmd_faces(int argc, char **argv)
     cli_parse(&command, argc, argv, &arguments);
     cli_expect_option(&arguments, "--out", request.out);
     if (arguments.positional.count == 0)
-        return cli_usage_error("PATH: missing; give an image, a folder or a list");
+        return cli_usage_error("PATH: missing; give an image, a video, a folder or a list");
     request.arguments = &arguments;
     request.settings.like = like_expect(like);
     request.settings.upsample = upsample == 1;
+    request.frames = frames_expect(frames);
     const bool aligned = request.settings.like != DATA_LIKE_FFPP;
     if (!aligned && (request.landmarks || size))
         return cli_usage_error("%s: does not apply to --like ffpp; remove it",

@@ -31,7 +31,7 @@ static const Subcommand subcommands[] = {
     {"demo", cmd_demo, "small complete example of the method; no downloads", false},
     {"init", cmd_init, "make a model with random weights", false},
     {"synth", cmd_synth, "make a synthetic face-forgery data set", false},
-    {"faces", cmd_faces, "crop the faces of images, folders and lists", false},
+    {"faces", cmd_faces, "crop the faces of images, videos, folders and lists", false},
     {"lists", cmd_lists, "make frame lists of data sets as they are distributed", false},
     {"train", cmd_train, "LN-tune a model on lists of face frames", false},
     {"eval", cmd_eval, "score data sets and compute their metrics", false},

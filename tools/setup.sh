@@ -42,6 +42,8 @@ for what in "$@"; do
         need_library png png.h libpng-dev
         need_library jpeg jpeglib.h libjpeg-dev
         need_library deflate libdeflate.h libdeflate-dev
+        need_header libavformat/avformat.h libavformat-dev
+        need_header libswscale/swscale.h libswscale-dev
         need_library jansson jansson.h libjansson-dev
         need_library xxhash xxhash.h libxxhash-dev
         ;;

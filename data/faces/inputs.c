@@ -9,11 +9,12 @@
 #include "tensor/base/mem.h"
 #include "tensor/base/number.h"
 
+#include <fts.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char WHAT[] = "the images";
+static const char WHAT[] = "the images and videos";
 
 /* Start of the last `parts` components of a path. */
 static size_t last_parts(const char *path, int parts)
@@ -49,7 +50,7 @@ static int frame_number(const char *path)
                : -1;
 }
 
-/* Adds an image; its crop is named by the path from `start` on. */
+/* Adds an image or video; its crop is named by the path from `start` on. */
 static Status add(DataFacesInputs *inputs, const char *path, const char *from, size_t start,
                   Error *error)
 {
@@ -67,8 +68,13 @@ static Status add(DataFacesInputs *inputs, const char *path, const char *from, s
     if (used > 0)
         used--;
     crop[used] = '\0';
-    used = data_path_suffix(crop) - crop;
-    memcpy(crop + used, ".png", 5);
+    const char *name = file_name(crop);
+    size_t stem;
+    const bool is_video = data_is_video(name, &stem);
+    if (is_video)
+        crop[name - crop + stem] = '\0';
+    else
+        memcpy(crop + (data_path_suffix(crop) - crop), ".png", 5);
     if (strpbrk(path, "\r\n"))
         return error_set(error, STATUS_FAILED,
                          "%s: a path containing a newline cannot be listed; rename it", path);
@@ -77,22 +83,45 @@ static Status add(DataFacesInputs *inputs, const char *path, const char *from, s
     DataFacesInput *input = &inputs->items[inputs->count];
     input->path = mem_pool_text(inputs->memory, path, strlen(path), WHAT, error);
     input->crop = mem_pool_text(inputs->memory, crop, strlen(crop), WHAT, error);
-    input->frame = frame_number(path);
+    input->frame = is_video ? -1 : frame_number(path);
+    input->is_video = is_video;
     if (!input->path || !input->crop)
         return error->status;
     inputs->count++;
     return STATUS_OK;
 }
 
-static Status add_folder(DataFacesInputs *inputs, const char *path, Error *error)
+static int by_name(const FTSENT **left, const FTSENT **right)
 {
-    DataEntries entries = {0};
-    DataSkippedFiles skipped = {0};
-    Status status = data_collect_path(inputs->memory, &entries, &skipped, path, "", error);
-    for (int i = 0; status == STATUS_OK && i < entries.count; i++)
-        status = add(inputs, entries.items[i].path, entries.items[i].path, strlen(path), error);
-    free(entries.items);
-    free(skipped.items);
+    return strcmp((*left)->fts_name, (*right)->fts_name);
+}
+
+/* Adds the images and videos below a folder; follows links, except to a folder above. */
+static Status add_folder(DataFacesInputs *inputs, char *path, Error *error)
+{
+    char *roots[] = {path, NULL};
+    FTS *walk = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, by_name);
+    if (!walk)
+        return mem_full(0, WHAT, error);
+    const int before = inputs->count;
+    Status status = STATUS_OK;
+    for (FTSENT *entry; status == STATUS_OK && (entry = fts_read(walk));) {
+        const bool top = entry->fts_level == 0;
+        const DataSkip skip = data_path_skip(entry->fts_name, entry->fts_info == FTS_D);
+        if (entry->fts_info == FTS_D && skip != DATA_SKIP_NONE && !top)
+            (void)fts_set(walk, entry, FTS_SKIP);
+        else if (entry->fts_info == FTS_F && (skip == DATA_SKIP_NONE || skip == DATA_SKIP_VIDEO) &&
+                 entry->fts_pathlen < FILE_PATH_SIZE)
+            status = add(inputs, entry->fts_path, entry->fts_path, strlen(path), error);
+        else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
+            status = error_set(error, STATUS_FAILED,
+                               "%s: the folder cannot be read: %s; check its permissions",
+                               entry->fts_path, strerror(entry->fts_errno));
+    }
+    fts_close(walk);
+    if (status == STATUS_OK && inputs->count == before)
+        return error_set(error, STATUS_FAILED,
+                         "%s: no image or video below this folder; check the path", path);
     return status;
 }
 
@@ -126,14 +155,13 @@ static Status add_path(DataFacesInputs *inputs, const char *path, Error *error)
                          path);
     if (!file_exists(path))
         return error_set(error, STATUS_FAILED, "%s: does not exist; check the path", path);
-    if (file_is_folder(path))
-        return add_folder(inputs, path, error);
-    if (data_is_video(path, NULL))
-        return error_set(error, STATUS_FAILED,
-                         "%s: is a video; extract its frames first, for example with ffmpeg -i "
-                         "VIDEO FOLDER/%%03d.png",
-                         path);
-    if (data_path_skip(file_name(path), false) == DATA_SKIP_NONE)
+    if (file_is_folder(path)) {
+        char copy[FILE_PATH_SIZE];
+        memcpy(copy, path, strlen(path) + 1);
+        return add_folder(inputs, copy, error);
+    }
+    const DataSkip kind = data_path_skip(file_name(path), false);
+    if (kind == DATA_SKIP_NONE || kind == DATA_SKIP_VIDEO)
         return add(inputs, path, file_name(path), 0, error);
     return add_list(inputs, path, error);
 }
@@ -168,10 +196,11 @@ static Status check_crops(DataFacesInputs *inputs, Error *error)
     }
     free(sorted);
     if (clashes > 0)
-        return error_set(error, STATUS_FAILED,
-                         "the images: %d would have the same crop as another; name a folder above "
-                         "them, or use an output folder for each",
-                         clashes);
+        return error_set(
+            error, STATUS_FAILED,
+            "the images and videos: %d would have the same crop as another; name a folder above "
+            "them, or use an output folder for each",
+            clashes);
     int kept = 0;
     for (int i = 0; i < inputs->count; i++)
         if (inputs->items[i].crop)

@@ -1,8 +1,9 @@
 /*
- * inputs.h - the images to crop, and where their crops go.
+ * inputs.h - the images and videos to crop, and where their crops go.
  *
- * An input is an image, a folder (all images below it) or a text list. The crop of an image has the
- * path of the image below its input, with the suffix .png: frames of FaceForensics++ keep its
+ * An input is an image, a video, a folder (all images and videos below it) or a text list. The crop
+ * of an image has the path of the image below its input, with the suffix .png; the crops of a video
+ * are in the folder of that path without suffix: frames of FaceForensics++ keep its
  * folders, so that `lnclip lists` reads the crops as the frames. Below a list means below the
  * folder that all its images share, but at least SOURCE/VIDEO/FRAME.
  *
@@ -13,13 +14,15 @@
 
 #include "tensor/base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct DataFacesInput {
     const char
         *path; /* as written; images of a list that are next to it have its folder in front */
-    const char *crop; /* path of the crop below the output folder */
-    int frame;        /* the number that is the file's name, -1 if it is not a number */
+    const char *crop; /* path below the output folder: of the crop, or of a video's folder */
+    int frame;        /* of an image: the number that is its name, -1 if it is not a number */
+    bool is_video;
 } DataFacesInput;
 
 typedef struct DataFacesInputs {
@@ -30,9 +33,9 @@ typedef struct DataFacesInputs {
 } DataFacesInputs;
 
 /*
- * Finds the images of paths [count]. STATUS_FAILED for a missing path, a video, a folder or list
- * without images, an unreadable list, a path with a line end, two images with the same crop, and
- * when out of memory. An image given twice counts once. *inputs is owned by the caller
+ * Finds the files of paths [count]. STATUS_FAILED for a missing path, a folder or list without
+ * images and videos, an unreadable list, a path with a line end, two files with the same crop,
+ * and when out of memory. A file given twice counts once. *inputs is owned by the caller
  * (data_faces_inputs_free); it is empty on failure. Thread-safe.
  */
 Status data_faces_inputs_read(DataFacesInputs *inputs, const char *const *paths, int count,

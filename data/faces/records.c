@@ -220,12 +220,20 @@ Status data_records_open(DataRecords **records, const char *folder, Error *error
     return STATUS_OK;
 }
 
-bool data_records_has(const DataRecords *records, const char *path, int frame)
+/* The last field of a row is its crop. */
+static bool has_crop(const Row *row)
 {
-    char row[ROW_SIZE];
-    const Row key = {row, put_key(row, path, frame)};
-    return records->earlier > 0 &&
-           bsearch(&key, records->rows, records->earlier, sizeof key, by_key) != NULL;
+    return row->text[strlen(row->text) - 1] != ',';
+}
+
+DataRow data_records_find(const DataRecords *records, const char *path, int frame)
+{
+    char text[ROW_SIZE];
+    const Row key = {text, put_key(text, path, frame)};
+    const Row *row = records->earlier > 0
+                         ? bsearch(&key, records->rows, records->earlier, sizeof key, by_key)
+                         : NULL;
+    return !row ? DATA_ROW_NONE : has_crop(row) ? DATA_ROW_CROP : DATA_ROW_NO_FACE;
 }
 
 Status data_records_add(DataRecords *records, const char *path, int frame, const DataCrop *found,
@@ -311,8 +319,7 @@ Status data_records_coverage(DataRecords *records, DataCoverage *coverage, const
             crops = 0;
         }
         if (i < records->count) {
-            const char *text = records->rows[i].text;
-            const bool found = text[strlen(text) - 1] != ',';
+            const bool found = has_crop(&records->rows[i]);
             crops += found;
             coverage->crops += found;
         }

@@ -26,8 +26,11 @@ typedef struct DataRecords DataRecords;
  */
 Status data_records_open(DataRecords **records, const char *folder, Error *error);
 
-/* True if there is a row of this path and frame (-1: no number). */
-bool data_records_has(const DataRecords *records, const char *path, int frame);
+/* What faces.csv said of a frame when it was opened. */
+typedef enum DataRow { DATA_ROW_NONE, DATA_ROW_NO_FACE, DATA_ROW_CROP } DataRow;
+
+/* Finds the row of this path and frame (-1: no number). */
+DataRow data_records_find(const DataRecords *records, const char *path, int frame);
 
 /*
  * Appends a row, which is in the file when the function returns. `crop` is the path of the crop

@@ -7,6 +7,8 @@ Writes next to itself:
   faces.png  a sheet of synthetic faces, drawn by lnclip synth
   faces.dat  a small shape predictor in dlib's format: 68 points, random trees
   faces.txt  for cuts of the sheet: the faces and points that dlib finds
+  faces.mp4  ten frames that pan over a face of the sheet (H.264, by ffmpeg 5.1)
+  faces_video.png  frames 0, 4 and 9 of faces.mp4 as cv2.VideoCapture reads them, next to each other
   align.txt  similarities of OpenCV's LMEDS, and CRC-32 of crops by warpAffine
 """
 import os
@@ -111,11 +113,24 @@ def make_predictor(path, forests=2, trees=4, splits=3, pixels=24):
         file.write(out)
 
 
+def make_video(sheet):
+    with tempfile.TemporaryDirectory() as folder:
+        for i in range(10):
+            cv2.imwrite(f'{folder}/{i:03d}.png', sheet[i // 2:i // 2 + 132, i:i + 122])
+        subprocess.check_call(['ffmpeg', '-v', 'error', '-y', '-framerate', '25', '-i', folder + '/%03d.png', '-c:v', 'libx264',
+                               '-crf', '23', '-pix_fmt', 'yuv420p', '-fflags', '+bitexact', here + '/faces.mp4'])
+    capture, frames = cv2.VideoCapture(here + '/faces.mp4'), []
+    for _ in range(10):
+        frames.append(capture.read()[1])
+    cv2.imwrite(here + '/faces_video.png', np.hstack([frames[0], frames[4], frames[9]]))
+
+
 def main():
     make_predictor(here + '/faces.dat')
     with tempfile.TemporaryDirectory() as folder, open(here + '/faces.txt', 'w') as out:
         sheet = make_sheet(folder)
         cv2.imwrite(here + '/faces.png', sheet, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        make_video(sheet)
         out.write('# Made by make_faces.py with dlib 19.24: cut x y width height zoom mirrored, then its faces.\n')
         for row in CUTS:
             cv2.imwrite(folder + '/cut.ppm', cut(sheet, *row))
