@@ -141,8 +141,12 @@ static Status read_several(const char *folder, json_t *evaluations, Error *error
     return status;
 }
 
-Status cmd_compare_read(const char *folder, json_t *runs, json_t *evaluations, Error *error)
+Status cmd_compare_read(const char *given, json_t *runs, json_t *evaluations, Error *error)
 {
+    char folder[FILE_PATH_SIZE];
+    TRY(file_join(folder, "", given, error));
+    for (size_t length = strlen(folder); length > 1 && folder[length - 1] == '/'; length--)
+        folder[length - 1] = '\0'; /* slashes that shells append */
     if (!file_is_folder(folder))
         return error_set(error, STATUS_FAILED,
                          "%s: no such folder; name one written by lnclip train or lnclip eval",

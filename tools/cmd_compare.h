@@ -11,12 +11,13 @@
 #include <jansson.h>
 
 /*
- * Appends the contents of `folder` to the arrays. A run: {"path", "recipe", "steps", "best_epoch",
- * "last_epoch", "record" as in lnclip inspect, "trained_parameters", "selected_on"}. An evaluation:
- * {"path", "adapter", "selected_on", "recipe" and "record" of the adapter, "metrics": the object in
- * metrics.json}; one for each adapter of an evaluation with several. STATUS_FAILED if the folder
- * contains neither, or if a file cannot be read.
+ * Appends the contents of the folder `given` to the arrays. A run: {"path", "recipe", "steps",
+ * "best_epoch", "last_epoch", "record" as in lnclip inspect, "trained_parameters", "selected_on"}.
+ * An evaluation: {"path", "adapter", "selected_on", "recipe" and "record" of the adapter,
+ * "metrics": the object in metrics.json}; one for each adapter of an evaluation with several.
+ * Slashes at the end of `given` do not count. STATUS_FAILED if the folder contains neither, or if a
+ * file cannot be read.
  */
-Status cmd_compare_read(const char *folder, json_t *runs, json_t *evaluations, Error *error);
+Status cmd_compare_read(const char *given, json_t *runs, json_t *evaluations, Error *error);
 
 #endif
