@@ -362,6 +362,18 @@ for format in md latex csv json; do
     [ -s out ] || complain "prints nothing"
 done
 prints '"trained_parameters": '
+expect 0 "compare as a page" "$L" compare run1 run2 e --html page.html
+for part in '<svg' 'Validation mAP' '<section id="evaluations">' '</html>'; do
+    holds grep -q "$part" page.html
+done
+prints '^run1  *1 '
+cp page.html before.html
+cp -r run2 broken
+echo nonsense >broken/steps.csv
+expect 1 "compare a run with a broken steps.csv" "$L" compare run1 broken --html page.html
+says "broken/steps.csv"
+holds cmp page.html before.html
+expect 2 "a page and CSV" "$L" compare run1 run2 --html page.html --format csv
 expect 1 "compare a model" "$L" compare run1 m
 expect 1 "compare nothing there" "$L" compare none
 expect 2 "compare nothing" "$L" compare

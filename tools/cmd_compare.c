@@ -12,7 +12,7 @@
 #include "tensor/safetensors.h"
 #include "tools/cli/cli.h"
 #include "tools/cmd_inspect.h"
-#include "tools/compare/compare_tables.h"
+#include "tools/compare/compare_page.h"
 #include "train/eval/eval_files.h"
 #include "train/json.h"
 
@@ -217,7 +217,9 @@ static Status print_evaluations(Output *output, const CompareItems *evaluations,
     return print_selection(output, evaluations, error);
 }
 
-static Status print_all(Output *output, json_t *runs, json_t *evaluations, Error *error)
+/* Prints everything; `page`, if not NULL, is the file of the page to write. */
+static Status print_all(Output *output, json_t *runs, json_t *evaluations, const char *page,
+                        Error *error)
 {
     CompareItems of_runs = {0}, of_evaluations = {0};
     if (output->view->format == CLI_JSON)
@@ -228,10 +230,15 @@ static Status print_all(Output *output, json_t *runs, json_t *evaluations, Error
     Status status = compare_items_sort(&of_runs, runs, error);
     if (status != STATUS_OK)
         goto done;
+    status = compare_items_sort(&of_evaluations, evaluations, error);
+    if (status != STATUS_OK)
+        goto done;
+    if (page && (status = compare_page_write(page, &of_runs, &of_evaluations, output->view,
+                                             error)) != STATUS_OK)
+        goto done;
     if (of_runs.count > 0 && (status = print_runs(output, &of_runs, error)) != STATUS_OK)
         goto done;
-    status = compare_items_sort(&of_evaluations, evaluations, error);
-    if (status == STATUS_OK && of_evaluations.count > 0)
+    if (of_evaluations.count > 0)
         status = print_evaluations(output, &of_evaluations, error);
 done:
     compare_items_free(&of_runs);
@@ -241,7 +248,8 @@ done:
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static Status compare(const CliArguments *arguments, const CliView *view, Error *error)
+static Status compare(const CliArguments *arguments, const CliView *view, const char *page,
+                      Error *error)
 {
     Output output = {.view = view, .stream = stdout};
     json_t *runs = json_array(), *evaluations = json_array();
@@ -249,7 +257,7 @@ static Status compare(const CliArguments *arguments, const CliView *view, Error 
     for (int i = 0; i < arguments->positional.count && status == STATUS_OK; i++)
         status = cmd_compare_read(arguments->positional.items[i], runs, evaluations, error);
     if (status == STATUS_OK)
-        status = print_all(&output, runs, evaluations, error);
+        status = print_all(&output, runs, evaluations, page, error);
     json_decref(runs);
     json_decref(evaluations);
     return status;
@@ -258,8 +266,12 @@ static Status compare(const CliArguments *arguments, const CliView *view, Error 
 int cmd_compare(int argc, char **argv)
 {
     CliViewOptions chosen = {0};
+    const char *page = NULL;
     bool json = false;
     CliOption options[] = {
+        {"--html", CLI_STRING, &page, 0, 0, "FILE.html",
+         "also write a page with the tables and the curves of all\nruns, in any format but csv and "
+         "json"},
         CLI_VIEW_OPTIONS(chosen),
         {"--json", CLI_FLAG, &json, 0, 0, NULL, "same as --format json"},
         {0},
@@ -286,6 +298,8 @@ int cmd_compare(int argc, char **argv)
     CliView view = cli_view_expect(&chosen);
     if (json)
         view.format = CLI_JSON;
+    if (page && cli_format_is_exact(view.format))
+        return cli_usage_error("--html: not with --format csv or json; choose one of them");
     Error error = {0};
-    return compare(&arguments, &view, &error) == STATUS_OK ? CLI_DONE : cli_report(&error);
+    return compare(&arguments, &view, page, &error) == STATUS_OK ? CLI_DONE : cli_report(&error);
 }

@@ -36,11 +36,17 @@ static const char *level_key(bool videos)
     return videos ? "video" : "frame";
 }
 
+/* The metrics of an evaluation on one data set at one level; NULL if it has none. */
+static const json_t *level_of(const json_t *evaluation, const char *set, bool videos)
+{
+    const json_t *metrics = json_object_get(json_object_get(evaluation, "metrics"), set);
+    return json_object_get(metrics, level_key(videos));
+}
+
 /* A metric of an evaluation on one data set; NaN if it has none. */
 static double value_of(const json_t *evaluation, const char *set, bool videos, const char *metric)
 {
-    const json_t *metrics = json_object_get(json_object_get(evaluation, "metrics"), set);
-    return number_or_nan(json_object_get(json_object_get(metrics, level_key(videos)), metric));
+    return number_or_nan(json_object_get(level_of(evaluation, set, videos), metric));
 }
 
 /* The mean over the data sets of the evaluation; NaN if one has no value. */
@@ -517,8 +523,7 @@ static void interval_row(CliTable *table, const CompareItems *evaluations, size_
                          const char *set, bool videos)
 {
     const json_t *evaluation = evaluations->order[i];
-    const json_t *metrics = json_object_get(json_object_get(evaluation, "metrics"), set);
-    const json_t *level = json_object_get(metrics, level_key(videos));
+    const json_t *level = level_of(evaluation, set, videos);
     const json_t *ends = json_object_get(level, "auroc_ci95");
     const MetricsInterval interval = {number_or_nan(json_array_get(ends, 0)),
                                       number_or_nan(json_array_get(ends, 1))};
@@ -532,18 +537,41 @@ static void interval_row(CliTable *table, const CompareItems *evaluations, size_
     cli_table_estimate(table, number_or_nan(json_object_get(level, "auroc")), interval);
 }
 
+/* The lower end of the axis of AUROCs: a tenth, 0.9 at most. */
+static double auroc_axis(const CompareItems *evaluations, const json_t *sets)
+{
+    double low = 0.9;
+    const char *set;
+    json_t *unused;
+    for (size_t i = 0; i < evaluations->count; i++)
+        json_object_foreach((json_t *)sets, set, unused)
+        {
+            for (int videos = 0; videos < 2; videos++) {
+                const json_t *level = level_of(evaluations->order[i], set, videos);
+                const double value = number_or_nan(json_object_get(level, "auroc"));
+                const double lower =
+                    number_or_nan(json_array_get(json_object_get(level, "auroc_ci95"), 0));
+                low = fmin(low, fmin(isfinite(value) ? value : 1, isfinite(lower) ? lower : 1));
+            }
+        }
+    return fmax(floor(low * 10) / 10, 0);
+}
+
 CliTable *compare_intervals_table(const CompareItems *evaluations, const CliView *view)
 {
-    static const CliColumn columns[] = {
+    json_t *sets = all_sets(evaluations), *unused;
+    const double low = auroc_axis(evaluations, sets);
+    char heading[64];
+    snprintf(heading, sizeof heading, "AUROC, axis %.1f-1", low);
+    const CliColumn columns[] = {
         {.heading = "data set", .once = true},
         {.heading = "level", .once = true},
         {.heading = "evaluation"},
         {.heading = "AUROC", .unit = CLI_FRACTION},
         {.heading = "95% interval", .unit = CLI_INTERVAL},
-        {.heading = "AUROC, axis 0-1", .unit = CLI_FOREST, .low = 0, .high = 1},
+        {.heading = heading, .unit = CLI_FOREST, .low = low, .high = 1},
     };
     CliTable *table = cli_table_create("AUROC and its interval", columns, COUNT_OF(columns));
-    json_t *sets = all_sets(evaluations), *unused;
     const char *set;
     json_object_foreach(sets, set, unused)
     {

@@ -46,28 +46,6 @@ static void write_level(FILE *stream, EvalLevel level)
 
 /* ---- top ------------------------------------------------------------------------------------- */
 
-static void write_title(FILE *stream, const Report *report)
-{
-    if (report->count == 1)
-        report_text(stream, "Evaluation of %s", report_result_name(report, &report->results[0]));
-    else
-        report_text(stream, "Evaluation of %d adapters", report->count);
-}
-
-static void write_head(FILE *stream, const Report *report)
-{
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-          "<meta name=\"color-scheme\" content=\"light dark\">\n"
-          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-          "style-src 'unsafe-inline'; img-src data:\">\n<title>",
-          stream);
-    write_title(stream, report);
-    fputs("</title>\n<style>\n", stream);
-    report_write_style(stream);
-    fputs("</style>\n</head>\n", stream);
-}
-
 static void count_all(const Report *report, size_t *videos, size_t *frames)
 {
     *videos = *frames = 0;
@@ -139,9 +117,14 @@ static void write_tiles(FILE *stream, const Report *report)
 static void write_header(FILE *stream, const Report *report)
 {
     const EvalProvenance *from = &report->results[0].provenance;
-    fputs("<body>\n<header>\n<p class=\"brand\">lnclip</p>\n<h1>", stream);
-    write_title(stream, report);
-    fputs("</h1>\n<p class=\"lede\">", stream);
+    char title[FILE_PATH_SIZE];
+    if (report->count == 1)
+        snprintf(title, sizeof title, "Evaluation of %s",
+                 report_result_name(report, &report->results[0]));
+    else
+        snprintf(title, sizeof title, "Evaluation of %d adapters", report->count);
+    report_open_page(stream, title);
+    fputs("<p class=\"lede\">", stream);
     if (from->model)
         report_text(stream, "%s, %s, %d x %d pixels, %s", report_base_name(from->model), from->arch,
                     from->image_size, from->image_size, from->precision);
@@ -149,7 +132,6 @@ static void write_header(FILE *stream, const Report *report)
         report_text(stream, "Scores read from %s", report->subject);
     fputs("</p>\n", stream);
     write_navigation(stream, report);
-    fputs("</header>\n", stream);
 }
 
 /* ---- warnings -------------------------------------------------------------------------------- */
@@ -628,9 +610,8 @@ static void write_definitions(FILE *stream)
 static Status write_page(FILE *stream, const Report *report, Error *error)
 {
     assert(stream && report && report->count > 0 && set_count(report) > 0 && error);
-    write_head(stream, report);
     write_header(stream, report);
-    fputs("<main>\n", stream);
+    report_open_sections(stream);
     write_alerts(stream, report);
     TRY(write_summary(stream, report, error));
     TRY(write_differences(stream, report, error));
@@ -639,9 +620,7 @@ static Status write_page(FILE *stream, const Report *report, Error *error)
     TRY(write_coverage(stream, report, error));
     write_provenance(stream, report);
     write_definitions(stream);
-    fputs("</main>\n<footer>", stream);
-    report_text(stream, "Written by lnclip %s.", LNCLIP_VERSION);
-    fputs("</footer>\n</body>\n</html>\n", stream);
+    report_close_page(stream);
     return STATUS_OK;
 }
 

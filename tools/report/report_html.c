@@ -247,3 +247,33 @@ void report_write_style(FILE *stream)
     fputs(FIGURES, stream);
     fputs(NARROW, stream);
 }
+
+/* ---- the frame of a page --------------------------------------------------------------------- */
+
+void report_open_page(FILE *stream, const char *title)
+{
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+          "<meta name=\"color-scheme\" content=\"light dark\">\n"
+          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+          "style-src 'unsafe-inline'; img-src data:\">\n<title>",
+          stream);
+    text_print_xml(stream, title);
+    fputs("</title>\n<style>\n", stream);
+    report_write_style(stream);
+    fputs("</style>\n</head>\n<body>\n<header>\n<p class=\"brand\">lnclip</p>\n<h1>", stream);
+    text_print_xml(stream, title);
+    fputs("</h1>\n", stream);
+}
+
+void report_open_sections(FILE *stream)
+{
+    fputs("</header>\n<main>\n", stream);
+}
+
+void report_close_page(FILE *stream)
+{
+    fputs("</main>\n<footer>", stream);
+    report_text(stream, "Written by lnclip %s.", LNCLIP_VERSION);
+    fputs("</footer>\n</body>\n</html>\n", stream);
+}

@@ -12,6 +12,7 @@
 #include "tools/cli/cli_table.h"
 #include "tools/eval/eval_tables.h"
 #include "tools/report/report.h"
+#include "tools/report/report_page.h"
 #include "train/plot/chart.h"
 
 /* ---- report_html.c --------------------------------------------------------------------------- */

@@ -47,14 +47,14 @@ static int column_of(const char *header, const char *name)
 }
 
 /* Adds a last column for the monitor, by which adapters are kept, if it has no standard column. */
-static void choose_columns(TrainRunFiles *files, const TrainRecipe *recipe)
+static void choose_columns(TrainRunFiles *files, const char *monitor)
 {
     snprintf(files->epochs_header, sizeof files->epochs_header, "%s", EPOCHS_HEADER);
-    if (column_of(EPOCHS_HEADER, recipe->monitor) >= 0)
+    if (column_of(EPOCHS_HEADER, monitor) >= 0)
         return;
-    snprintf(files->monitor, sizeof files->monitor, "%s", recipe->monitor);
+    snprintf(files->monitor, sizeof files->monitor, "%s", monitor);
     snprintf(files->epochs_header, sizeof files->epochs_header, "%.*s,%s\n",
-             (int)strcspn(EPOCHS_HEADER, "\n"), EPOCHS_HEADER, recipe->monitor);
+             (int)strcspn(EPOCHS_HEADER, "\n"), EPOCHS_HEADER, files->monitor);
 }
 
 static const char EVENTS_NAME[] = "events.out.tfevents.lnclip", CURVES_NAME[] = "curves.svg";
@@ -232,7 +232,7 @@ Status train_run_files_resume(TrainRunFiles *files, const char *folder, const Tr
 {
     *files = (TrainRunFiles){0};
     TRY(file_make_folders(folder, error));
-    choose_columns(files, recipe);
+    choose_columns(files, recipe->monitor);
     TRY(file_join(files->folder, folder, "", error));
     TRY(lock_folder(files, folder, error));
     const Status status = reopen(files, recipe, steps, epochs, error);
@@ -331,6 +331,14 @@ Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error 
         TRY(flush(files->events, files->folder, EVENTS_NAME, error));
     }
     return flush(files->epochs, files->folder, "epochs.csv", error);
+}
+
+Status train_run_files_name(TrainRunFiles *files, const char *folder, const char *monitor,
+                            Error *error)
+{
+    *files = (TrainRunFiles){0};
+    choose_columns(files, monitor);
+    return file_join(files->folder, "", folder, error);
 }
 
 Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, const char *name,

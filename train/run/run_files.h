@@ -70,6 +70,14 @@ Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error 
 typedef enum TrainRunTable { TRAIN_RUN_STEPS, TRAIN_RUN_EPOCHS } TrainRunTable;
 
 /*
+ * Names the files of the run in `folder`, whose recipe has this monitor, for
+ * train_run_files_column. Opens nothing: no train_run_files_close. STATUS_FAILED if the path is too
+ * long.
+ */
+Status train_run_files_name(TrainRunFiles *files, const char *folder, const char *monitor,
+                            Error *error);
+
+/*
  * Reads column `name` of steps.csv or epochs.csv into *values [*count], NaN where a row lacks it;
  * the caller calls free(). Asserts that the column exists.
  */
