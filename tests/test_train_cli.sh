@@ -136,7 +136,7 @@ holds cmp out help.txt
 expect 0 "-V" "$L" -V
 prints '^lnclip [0-9]'
 advice "did you mean 'train'" help trian
-for pair in score:eval evaluate:eval test:eval fit:train infer:predict convert:export info:inspect dataset:lists; do
+for pair in score:eval evaluate:eval test:eval fit:train infer:predict convert:export info:inspect dataset:lists preprocess:faces; do
     advice "did you mean '${pair#*:}'" "${pair%:*}"
 done
 expect 2 "completion for another shell" "$L" help --completion fish

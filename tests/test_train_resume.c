@@ -134,7 +134,6 @@ START_TEST(a_run_can_be_extended)
             support_run_same_file(whole, name, "last.safetensors");
             support_run_same_file(whole, name, "state.safetensors");
             support_run_same_file(whole, name, "recipe.txt");
-            support_run_same_file(whole, name, "curves.svg");
             support_run_same_rows(whole, name);
         }
     }

@@ -122,6 +122,9 @@ static const struct {
     {"version", "--version"},
     {"completion", "help --completion"},
     {"man", "help"},
+    {"crop", "faces"},
+    {"preprocess", "faces"},
+    {"align", "faces"},
 };
 
 static int unknown_subcommand(const char *name)

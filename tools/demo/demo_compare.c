@@ -138,7 +138,7 @@ static void show_training(void *context, const TrainEvent *event)
     Trial *trial = context;
     const TrainProgress *progress = event->progress;
     char text[160];
-    if (!progress)
+    if (!progress || event->kind == TRAIN_STEP_PART) /* steps are short here */
         return;
     snprintf(text, sizeof text, "%s: %s %" PRId64 "/%" PRId64 ", loss %.3f", trial->method->name,
              progress->phase, progress->step, progress->total_steps,
