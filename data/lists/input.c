@@ -22,9 +22,8 @@ static const char *const REFUSALS[DATA_INPUTS] = {
     [DATA_INPUT_EMPTY] = "the file is empty; give one image path per line",
     [DATA_INPUT_IMAGE] = "is an image, not a list; name its folder (real/ and fake/ in it), a list "
                          "of paths, or score it with lnclip predict",
-    [DATA_INPUT_VIDEO] = "is a video; crop its faces first: extract its frames to a folder, for "
-                         "example with ffmpeg, then use lnclip faces --out CROPS FOLDER, or the "
-                         "preprocessing of DeepfakeBench or GenD",
+    [DATA_INPUT_VIDEO] = "is a video; crop its faces first: lnclip faces --out CROPS VIDEO, or the "
+                         "preprocessing of DeepfakeBench or GenD, and name the folder of the crops",
     [DATA_INPUT_JSON_LIST] = "is JSON of another kind; a data set in JSON is an object, as "
                              "DeepfakeBench writes it (for FaceForensics++'s splits: lnclip lists "
                              "ff --splits FOLDER)",
