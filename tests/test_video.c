@@ -1,6 +1,6 @@
 /*
  * test_video.c - frames of videos: values, counts, choice, refusals. tests/check_long_faces.sh
- * compares whole videos of many formats with OpenCV.
+ * compares whole videos of many formats with OpenCV: `test_video dump VIDEO OUT` writes all frames.
  */
 #include "data/faces/video.h"
 #include "tensor/base/file.h"
@@ -145,8 +145,29 @@ END_TEST
 
 #endif
 
-int main(void)
+/* Writes the pixels of all frames to a file. */
+static int dump(const char *path, const char *out)
 {
+    DataVideo *video;
+    DataImage frame;
+    Error error = {0};
+    bool end = false;
+    FILE *file = fopen(out, "wb");
+    if (!file || data_video_open(&video, path, 2, &error) != STATUS_OK)
+        return 1;
+    while (!end && data_video_next(video, true, &frame, &end, &error) == STATUS_OK) {
+        if (!end)
+            fwrite(frame.pixels, 3, (size_t)frame.width * frame.height, file);
+        data_image_free(&frame);
+    }
+    data_video_close(video);
+    return fclose(file) != 0 || !end;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && strcmp(argv[1], "dump") == 0)
+        return dump(argv[2], argv[3]);
     Suite *const suite = suite_create("video");
     TCase *const all = support_case(suite, "video", 120);
     tcase_add_test(all, gap_order);
