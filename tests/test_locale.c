@@ -53,7 +53,7 @@ START_TEST(rows_of_a_run_have_points)
     const TrainEpoch epoch = {.epoch = 1, .lr = 0.5, .train_loss = 0.25, .seconds = 1.5};
     ck_ok(train_run_files_step(&files, &step, &error), &error);
     ck_ok(train_run_files_epoch(&files, &epoch, &error), &error);
-    ck_assert_str_eq(content_of(files.steps), "0,1,0.5,0.25,0,0,0,1.5,0\n");
+    ck_assert_str_eq(content_of(files.steps), "0,2,0.5,0.25,0,0,0,1.5,0\n");
     ck_assert_ptr_nonnull(strstr(content_of(files.epochs), ",0.5,0.25,"));
 }
 END_TEST

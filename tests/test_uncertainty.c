@@ -105,7 +105,7 @@ START_TEST(delong_equals_its_definition)
         ck_close(of_a.variance, va, 1e-15);
         ck_close(of_b.variance, vb, 1e-15);
         const MetricsDifference d = metrics_delong_difference(a, b, rows.labels, (size_t)rows.n);
-        ck_close(d.difference, of_a.auroc - of_b.auroc, 1e-14);
+        ck_close(d.difference, of_b.auroc - of_a.auroc, 1e-14);
         const double deviation = sqrt(va + vb - 2 * vab);
         ck_close(d.interval.upper - d.difference, 1.959963984540054 * deviation, 1e-13);
         ck_close(d.p, erfc(fabs(d.difference) / deviation / sqrt(2)), 1e-11);
@@ -189,7 +189,7 @@ START_TEST(delong_at_its_limits)
     found = delong_of(perfect, labels, 8, placements);
     found = delong_of(constant, labels, 8, others);
     const MetricsDifference same = metrics_delong_difference(placements, others, labels, 8);
-    ck_assert(same.difference == 0.5 && isnan(same.p));
+    ck_assert(same.difference == -0.5 && isnan(same.p));
     ck_assert(isnan(same.interval.lower) && isnan(same.interval.upper));
     /* Placements of 1/3 and 1/7 have means that are rounded: still no variance. */
     for (int i = 0; i < 8; i++) {
