@@ -245,7 +245,9 @@ Status data_shape_open(DataShapePredictor **landmarks, const char *path, Error *
     TRY(file_map(path, &map, error));
     error_clear(error);
     DataShapePredictor *read = mem_new(1, sizeof *read, "landmarks", error);
-    Reader reader = {.at = map.data, .end = map.data + map.size};
+    Reader reader = {.at = map.data, .end = map.data};
+    if (map.size > 0) /* the data of an empty file may be NULL */
+        reader.end += map.size;
     if (read)
         read_initial_shape(&reader, read, error);
     if (error->status == STATUS_OK && !reader.problem)

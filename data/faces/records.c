@@ -303,7 +303,7 @@ Status data_records_coverage(DataRecords *records, DataCoverage *coverage, const
     for (int i = 0; i <= records->count; i++) {
         if (i < records->count && !video_of(&records->rows[i], next))
             continue;
-        if (i == records->count || strcmp(next, video) != 0) { /* the end of a video */
+        if (i == 0 || i == records->count || strcmp(next, video) != 0) { /* another video */
             if (i > 0 && crops == 0) {
                 if (coverage->empty_videos < limit) {
                     const char *copy =
