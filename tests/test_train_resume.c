@@ -113,7 +113,7 @@ START_TEST(a_run_can_be_extended)
         "scheduler=cyclic cycle_epochs=2 warmup_epochs=1 ema=0.9",
     };
     for (int i = 0; i < 2; i++) {
-        char longer[160], shorter[160], whole[16], run[16], stopped[16];
+        char longer[160], shorter[160], whole[24], run[24], stopped[24];
         Error error = {0};
         TrainResult result;
         SupportWatcher watcher = {.stop_after = 5};
