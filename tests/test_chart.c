@@ -359,6 +359,25 @@ START_TEST(widths_count_characters)
 }
 END_TEST
 
+/* Ten values in at most four parts: three each, and one. */
+START_TEST(long_series_are_summarised)
+{
+    const double values[] = {1, 2, 6, 0, 0, 3, 5, 4, 9, 7};
+    double x[4], y[4], low[4], high[4];
+    ck_assert_int_eq(plot_summarise(values, 10, 4, x, y, low, high), 4);
+    const double expected[4][4] = {{1, 3, 1, 6}, {4, 1, 0, 3}, {7, 6, 4, 9}, {9, 7, 7, 7}};
+    for (int i = 0; i < 4; i++) {
+        ck_assert_double_eq(x[i], expected[i][0]);
+        ck_assert_double_eq(y[i], expected[i][1]);
+        ck_assert_double_eq(low[i], expected[i][2]);
+        ck_assert_double_eq(high[i], expected[i][3]);
+    }
+    ck_assert_int_eq(plot_summarise(values, 3, 4, x, y, NULL, NULL), 3);
+    ck_assert_double_eq(y[2], 6);
+    ck_assert_int_eq(plot_summarise(values, 0, 4, x, y, NULL, NULL), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("chart");
@@ -373,5 +392,6 @@ int main(void)
     tcase_add_test(charts, the_legend_has_columns);
     tcase_add_test(charts, a_file_has_a_heading_and_charts_have_rules);
     tcase_add_test(charts, widths_count_characters);
+    tcase_add_test(charts, long_series_are_summarised);
     return support_main(suite);
 }

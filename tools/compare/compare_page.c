@@ -3,7 +3,6 @@
  */
 #include "tools/compare/compare_page.h"
 
-#include "tensor/base/arithmetic.h"
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
 #include "tools/report/report_page.h"
@@ -40,21 +39,6 @@ typedef struct Curve {
     int count;
 } Curve;
 
-/* The curve of values [count]: means of at most POINTS equal parts, at the middle of each. */
-static void make_curve(Curve *curve, const double *values, int count)
-{
-    const int part = max_int(1, (int)ceil_div(count, POINTS));
-    curve->count = 0;
-    for (int first = 0; first < count; first += part) {
-        const int end = min_int(first + part, count);
-        double sum = 0;
-        for (int i = first; i < end; i++)
-            sum += values[i];
-        curve->x[curve->count] = 0.5 * (first + end - 1) + 1;
-        curve->y[curve->count++] = sum / (end - first);
-    }
-}
-
 static Status read_curve(Curve *curve, const CompareItems *runs, size_t run, const Overlay *overlay,
                          Error *error)
 {
@@ -67,7 +51,9 @@ static Status read_curve(Curve *curve, const CompareItems *runs, size_t run, con
     TRY(train_run_files_name(&files, json_string_value(json_object_get(item, "path")),
                              monitor ? monitor : "", error));
     TRY(train_run_files_column(&files, overlay->table, overlay->column, &values, &count, error));
-    make_curve(curve, values, count);
+    curve->count = plot_summarise(values, count, POINTS, curve->x, curve->y, NULL, NULL);
+    for (int i = 0; i < curve->count; i++)
+        curve->x[i] += 1; /* steps and epochs from 1 */
     free(values);
     return STATUS_OK;
 }

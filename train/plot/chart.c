@@ -6,6 +6,7 @@
  */
 #include "train/plot/chart.h"
 
+#include "tensor/base/arithmetic.h"
 #include "tensor/base/c_locale.h"
 #include "tensor/base/text.h"
 #include "train/plot/chart_private.h"
@@ -632,4 +633,30 @@ void plot_write_file(FILE *stream, const char *title, const PlotChart *charts, i
     }
     fputs("</svg>\n", stream);
     c_locale_end(before);
+}
+
+/* ---- long series ----------------------------------------------------------------------------- */
+
+int plot_summarise(const double *values, int count, int limit, double *x, double *y, double *low,
+                   double *high)
+{
+    assert(limit > 0);
+    const int part = max_int(1, (int)ceil_div(count, limit));
+    int parts = 0;
+    for (int first = 0; first < count; first += part, parts++) {
+        const int end = min_int(first + part, count);
+        double sum = 0, least = values[first], most = values[first];
+        for (int i = first; i < end; i++) {
+            sum += values[i];
+            least = fmin(least, values[i]);
+            most = fmax(most, values[i]);
+        }
+        x[parts] = 0.5 * (first + end - 1);
+        y[parts] = sum / (end - first);
+        if (low)
+            low[parts] = least;
+        if (high)
+            high[parts] = most;
+    }
+    return parts;
 }

@@ -72,6 +72,14 @@ typedef struct PlotChart {
     bool grows;        /* the legend adds to `height`, so that all plots have the same height */
 } PlotChart;
 
+/*
+ * Summarises values [count] in equal parts of consecutive values, `limit` parts at most: x is the
+ * middle of a part, counted from 0; y its mean; low and high, NULL or like x and y [limit], its
+ * lowest and highest value. Returns the number of parts.
+ */
+int plot_summarise(const double *values, int count, int limit, double *x, double *y, double *low,
+                   double *high);
+
 /* Writes the chart as an <svg> element for HTML; the page needs plot_write_style once. */
 void plot_write(FILE *stream, const PlotChart *chart);
 

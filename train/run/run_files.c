@@ -450,19 +450,7 @@ static Status make_chunks(Chunks *out, const double *losses, int steps, Error *e
         !(out->high = mem_new(count, sizeof(double), CURVES_NAME, error)) ||
         !(out->smooth = mem_new(count, sizeof(double), CURVES_NAME, error)))
         return error->status;
-    for (int i = 0; i < count; i++) {
-        const int first = i * chunk, end = min_int(first + chunk, steps);
-        double sum = 0, low = losses[first], high = losses[first];
-        for (int step = first; step < end; step++) {
-            sum += losses[step];
-            low = fmin(low, losses[step]);
-            high = fmax(high, losses[step]);
-        }
-        out->step[i] = 0.5 * (first + end - 1);
-        out->mean[i] = sum / (end - first);
-        out->low[i] = low;
-        out->high[i] = high;
-    }
+    plot_summarise(losses, steps, MOST_POINTS, out->step, out->mean, out->low, out->high);
     smooth(out);
     return STATUS_OK;
 }
