@@ -344,6 +344,10 @@ START_TEST(paths)
     ck_assert_str_eq(file_name("a/b.txt"), "b.txt");
     ck_assert_str_eq(file_name("b.txt"), "b.txt");
     ck_assert_str_eq(file_name("a/"), "");
+    ck_assert_uint_eq(file_shared_folders("a/b/c", "a/b/d", 5), 4);
+    ck_assert_uint_eq(file_shared_folders("a/b/c", "a/b/d", 3), 2);
+    ck_assert_uint_eq(file_shared_folders("a/bc", "a/bd/e", 9), 2);
+    ck_assert_uint_eq(file_shared_folders("ab", "ab", 2), 0);
 }
 END_TEST
 

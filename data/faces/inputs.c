@@ -29,16 +29,6 @@ static size_t last_parts(const char *path, int parts)
     return at;
 }
 
-/* Length of the folder that both paths share, with its slash, within the first `length` bytes. */
-static size_t shared_folder(const char *a, const char *b, size_t length)
-{
-    size_t end = 0;
-    for (size_t i = 0; i < length && a[i] && a[i] == b[i]; i++)
-        if (a[i] == '/')
-            end = i + 1;
-    return end;
-}
-
 /* The number that the file's name is, without suffix; -1 if it is not a number. */
 static int frame_number(const char *path)
 {
@@ -137,7 +127,7 @@ static Status add_list(DataFacesInputs *inputs, const char *path, Error *error)
     size_t shared = 0;
     for (int i = 0; status == STATUS_OK && i < found.entries.count; i++) {
         const size_t end = last_parts(items[i].location, 3);
-        shared = i == 0 ? end : shared_folder(items[0].location, items[i].location, shared);
+        shared = i == 0 ? end : file_shared_folders(items[0].location, items[i].location, shared);
         shared = end < shared ? end : shared;
     }
     for (int i = 0; status == STATUS_OK && i < found.entries.count; i++)

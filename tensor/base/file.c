@@ -724,3 +724,12 @@ const char *file_name(const char *path)
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
 }
+
+size_t file_shared_folders(const char *a, const char *b, size_t length)
+{
+    size_t end = 0;
+    for (size_t i = 0; i < length && a[i] && a[i] == b[i]; i++)
+        if (a[i] == '/')
+            end = i + 1;
+    return end;
+}

@@ -173,4 +173,10 @@ Status file_join(char out[FILE_PATH_SIZE], const char *folder, const char *name,
 /* The part after the last slash; the path itself if there is none. Borrowed from `path`. */
 const char *file_name(const char *path);
 
+/*
+ * Length of the folders that both paths begin with, with the last slash, within the first `length`
+ * bytes; 0 if there are none. Cannot fail; thread-safe.
+ */
+size_t file_shared_folders(const char *a, const char *b, size_t length);
+
 #endif

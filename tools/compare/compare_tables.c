@@ -3,6 +3,7 @@
  */
 #include "tools/compare/compare_tables.h"
 
+#include "tensor/base/file.h"
 #include "tensor/base/mem.h"
 
 #include <math.h>
@@ -171,17 +172,10 @@ static void find_groups(Ranked *ranked, size_t count)
 static size_t common_folders(const json_t *items)
 {
     const char *first = text_of(json_array_get(items, 0), "path");
-    size_t shared = strlen(first);
-    for (size_t i = 1; i < json_array_size(items); i++) {
-        const char *path = text_of(json_array_get(items, i), "path");
-        size_t same = 0;
-        while (same < shared && path[same] == first[same])
-            same++;
-        shared = same;
-    }
-    while (shared > 0 && first[shared - 1] != '/')
-        shared--;
-    return json_array_size(items) > 1 ? shared : 0;
+    size_t shared = json_array_size(items) > 1 ? strlen(first) : 0;
+    for (size_t i = 1; i < json_array_size(items); i++)
+        shared = file_shared_folders(first, text_of(json_array_get(items, i), "path"), shared);
+    return shared;
 }
 
 const char *compare_name(const CompareItems *sorted, const json_t *item)
