@@ -18,6 +18,7 @@
 #include "train/metrics/calibration.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,8 +40,8 @@ typedef struct Request {
 typedef struct Fit {
     MetricsTemperature temperature;
     MetricsCalibration calibration;
-    double ece_before, ece_fitted, ece_after; /* at T = 1, at the fitted T, at the kept T */
-    bool no_help;                             /* the fitted T does not lower the ECE; T stays 1 */
+    double ece_before, ece_fitted; /* calibration error at T = 1 and at the fitted T */
+    bool no_help;                  /* the fitted T does not lower the ECE; T stays 1 */
     MetricsAtThreshold frame, video;
 } Fit;
 
@@ -119,32 +120,34 @@ static Status find_thresholds(const MetricsScores *scores, Fit *fit, Error *erro
     return STATUS_OK;
 }
 
-/*
- * Computes the expected calibration error over frames at a temperature, and, if `thresholds`, the
- * thresholds.
- */
-static Status examine(const EvalSet *set, const double *margins, double temperature,
-                      bool thresholds, double *ece, Fit *fit, Error *error)
+/* Computes the expected calibration error over frames at a temperature; margins [frames]. */
+static Status ece_at(const double *margins, const uint8_t *labels, size_t count, double temperature,
+                     double *ece, Error *error)
+{
+    Metrics metrics;
+    double *fake = mem_new(count, sizeof *fake, "the calibration", error);
+    if (!fake)
+        return error->status;
+    for (size_t i = 0; i < count; i++)
+        fake[i] = metrics_calibration_probability(margins[i], temperature);
+    Status status = metrics_compute(fake, labels, count, &metrics, error);
+    free(fake);
+    *ece = status == STATUS_OK ? metrics.ece : (double)NAN;
+    return status;
+}
+
+/* Finds the thresholds at the kept temperature. */
+static Status thresholds_at(const EvalSet *set, const double *margins, Fit *fit, Error *error)
 {
     MetricsPredictions table;
     MetricsScores *scores = NULL;
-    Metrics metrics;
     int count = 0;
-    Status status = table_at(set, margins, temperature, &table, error);
-    if (status != STATUS_OK)
-        goto done;
-    status = metrics_compute(table.scores, table.labels, table.count, &metrics, error);
-    if (status != STATUS_OK)
-        goto done;
-    *ece = metrics.ece;
-    if (!thresholds)
-        goto done;
-    status = metrics_scores_gather(&table, &scores, &count, error);
+    Status status = table_at(set, margins, fit->calibration.temperature, &table, error);
+    if (status == STATUS_OK)
+        status = metrics_scores_gather(&table, &scores, &count, error);
     if (status == STATUS_OK)
         status = find_thresholds(scores, fit, error);
-    if (scores)
-        metrics_scores_free(scores, count);
-done:
+    metrics_scores_free(scores, count);
     metrics_predictions_free(&table);
     return status;
 }
@@ -153,13 +156,14 @@ done:
 static Status fit_temperature(const EvalSet *set, const double *margins, const uint8_t *labels,
                               Fit *fit, Error *error)
 {
+    const size_t count = (size_t)set->frames.count;
     MetricsTemperature *found = &fit->temperature;
-    TRY(metrics_calibration_fit(margins, labels, (size_t)set->frames.count, found, error));
-    TRY(examine(set, margins, 1, false, &fit->ece_before, fit, error));
-    TRY(examine(set, margins, found->temperature, false, &fit->ece_fitted, fit, error));
+    TRY(metrics_calibration_fit(margins, labels, count, found, error));
+    TRY(ece_at(margins, labels, count, 1, &fit->ece_before, error));
+    TRY(ece_at(margins, labels, count, found->temperature, &fit->ece_fitted, error));
     fit->no_help = found->fitted && !(fit->ece_fitted < fit->ece_before);
     fit->calibration.temperature = fit->no_help ? 1 : found->temperature;
-    return examine(set, margins, fit->calibration.temperature, true, &fit->ece_after, fit, error);
+    return thresholds_at(set, margins, fit, error);
 }
 
 static Status fit_set(const EvalSet *set, const float *of_frames, Fit *fit, Error *error)
@@ -219,7 +223,8 @@ static json_t *fit_json(const Fit *fit, const char *out)
         object, "nll_after",
         train_json_number(fit->no_help ? fit->temperature.nll_before : fit->temperature.nll_after));
     train_json_set(object, "ece_before", train_json_number(fit->ece_before));
-    train_json_set(object, "ece_after", train_json_number(fit->ece_after));
+    train_json_set(object, "ece_after",
+                   train_json_number(fit->no_help ? fit->ece_before : fit->ece_fitted));
     train_json_set(object, "threshold_fpr",
                    rule->kind == METRICS_RULE_FPR ? train_json_number(rule->rate) : json_null());
     train_json_set(object, "threshold_rule", json_string(text));
