@@ -52,7 +52,7 @@ int cli_view_metrics(const CliView *view, const Metric *own, int count, Metric *
 {
     const Metric *from = view->metric_count > 0 ? view->metrics : own;
     const int number = view->metric_count > 0 ? view->metric_count : count;
-    memcpy(metrics, from, (size_t)number * sizeof *metrics);
+    memmove(metrics, from, (size_t)number * sizeof *metrics); /* may be `own` itself */
     return number;
 }
 
